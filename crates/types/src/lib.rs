@@ -1,0 +1,31 @@
+//! Values and wire formats of a Cargo registry: names, versions, checksums, index lines, the publish frame
+//! and the JSON that cargo reads. No I/O, no clock, no randomness; a value that exists is valid.
+
+mod api;
+mod checksum;
+mod dependency;
+mod frame;
+mod index;
+mod metadata;
+mod name;
+mod principal;
+mod timestamp;
+mod token;
+mod version;
+
+pub use api::{
+    ApiErrors, CrateSummary, ErrorDetail, IndexConfig, Ok as ApiOk, OwnerView, OwnersList, OwnersRequest,
+    PublishWarnings, Published, SearchMeta, SearchResults,
+};
+pub use checksum::{ChecksumError, Sha256, Sha256Hasher};
+pub use dependency::{DependencyKind, crates_io_index};
+pub use frame::{FrameError, FrameHead, FrameLimits};
+pub use index::{IndexDependency, IndexLine};
+pub use metadata::{MetadataDependency, MetadataError, PublishMetadata};
+pub use name::{CanonicalName, CrateName, DependencyAlias, FeatureName, NameError, RegistryName};
+pub use principal::{Login, Principal, PrincipalError, TeamName};
+pub use timestamp::{Day, Timestamp, TimestampError};
+pub use token::{
+    CratePattern, Endpoint, ScopeError, Scopes, SecretError, TokenId, TokenIdError, TokenSecret,
+};
+pub use version::{PartialVersion, Version, VersionError, VersionKey, VersionReq};

@@ -1,0 +1,220 @@
+//! The JSON that cargo sends with a publish (the Cargo book, "Web API: Publish").
+
+use crate::dependency::{null_as_default, yes};
+use crate::{
+    CrateName, DependencyAlias, DependencyKind, FeatureName, FrameLimits, IndexDependency, PartialVersion,
+    Version, VersionReq,
+};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Everything cargo says about a version that is being published. Unknown fields are ignored; a missing
+/// optional field is the same as null.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct PublishMetadata {
+    /// The crate.
+    pub name: CrateName,
+    /// The version.
+    pub vers: Version,
+    /// What it depends on.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub deps: Vec<MetadataDependency>,
+    /// Its features, each with what it turns on.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub features: BTreeMap<FeatureName, Vec<String>>,
+    /// `authors`
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub authors: Vec<String>,
+    /// `description`
+    #[serde(default)]
+    pub description: Option<String>,
+    /// `documentation`
+    #[serde(default)]
+    pub documentation: Option<String>,
+    /// `homepage`
+    #[serde(default)]
+    pub homepage: Option<String>,
+    /// The README's text.
+    #[serde(default)]
+    pub readme: Option<String>,
+    /// The README's path in the package.
+    #[serde(default)]
+    pub readme_file: Option<String>,
+    /// `keywords`
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub keywords: Vec<String>,
+    /// `categories`
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub categories: Vec<String>,
+    /// `license`, an SPDX expression.
+    #[serde(default)]
+    pub license: Option<String>,
+    /// `license-file`
+    #[serde(default)]
+    pub license_file: Option<String>,
+    /// `repository`
+    #[serde(default)]
+    pub repository: Option<String>,
+    /// The native library it links.
+    #[serde(default)]
+    pub links: Option<String>,
+    /// `rust-version`
+    #[serde(default)]
+    pub rust_version: Option<PartialVersion>,
+}
+
+/// A dependency as cargo sends it: `name` is the package, an alias stands apart.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct MetadataDependency {
+    /// The package's name.
+    pub name: CrateName,
+    /// Which versions.
+    pub version_req: VersionReq,
+    /// Features turned on.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub features: Vec<String>,
+    /// Whether a feature must turn it on.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub optional: bool,
+    /// Whether its default features are on.
+    #[serde(default = "yes")]
+    pub default_features: bool,
+    /// The platform it is for: a triple or a `cfg(…)`.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// Its section.
+    #[serde(default)]
+    pub kind: DependencyKind,
+    /// The index of another registry; `None` is the registry published to.
+    #[serde(default)]
+    pub registry: Option<String>,
+    /// The alias, when it is renamed.
+    #[serde(default)]
+    pub explicit_name_in_toml: Option<DependencyAlias>,
+    /// Artifact kinds (unstable artifact dependencies).
+    #[serde(default)]
+    pub artifact: Option<Vec<String>>,
+    /// The artifact's target.
+    #[serde(default)]
+    pub bindep_target: Option<String>,
+    /// Whether an artifact dependency is a library too.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub lib: bool,
+}
+
+impl MetadataDependency {
+    /// The name under which the crate uses it.
+    pub fn alias(&self) -> &str {
+        self.explicit_name_in_toml.as_ref().map_or(self.name.as_str(), DependencyAlias::as_str)
+    }
+
+    /// The same dependency as an index line tells it, where `name` is the alias and `package` the real name.
+    pub fn to_index(&self) -> IndexDependency {
+        let renamed = self.explicit_name_in_toml.clone().filter(|alias| alias.as_str() != self.name.as_str());
+        IndexDependency {
+            name: self.alias().parse().expect("a crate name is a valid alias"),
+            req: self.version_req.clone(),
+            features: self.features.clone(),
+            optional: self.optional,
+            default_features: self.default_features,
+            target: self.target.clone(),
+            kind: self.kind,
+            registry: self.registry.clone(),
+            package: renamed.map(|_| self.name.clone()),
+            public: None,
+            artifact: self.artifact.clone(),
+            bindep_target: self.bindep_target.clone(),
+            lib: self.lib,
+        }
+    }
+}
+
+/// Why publish metadata is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// Not JSON, not the expected shape, or a value that is not valid.
+    #[error("the publish metadata is not valid: {0}")]
+    Json(#[from] serde_json::Error),
+    /// More bytes than [`FrameLimits`] allows by default.
+    #[error("the publish metadata has {0} bytes, the most is {limit}", limit = FrameLimits::METADATA_BYTES)]
+    TooLarge(usize),
+}
+
+impl PublishMetadata {
+    /// Reads the JSON part of a publish. Nesting is bounded by the JSON parser (128 levels).
+    pub fn parse(json: &[u8]) -> Result<PublishMetadata, MetadataError> {
+        if json.len() > FrameLimits::METADATA_BYTES {
+            return Err(MetadataError::TooLarge(json.len()));
+        }
+        Ok(serde_json::from_slice(json)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What cargo 1.95 sends, shortened.
+    const RECORDED: &str = r##"{"name":"foo","vers":"0.1.0","deps":[
+      {"optional":true,"default_features":false,"name":"bar","features":["f"],"version_req":"^1","target":null,"kind":"normal"},
+      {"optional":false,"default_features":true,"name":"baz-qux","features":[],"version_req":"^1.0","target":null,"kind":"normal","explicit_name_in_toml":"renamed"},
+      {"optional":false,"default_features":true,"name":"dep","features":[],"version_req":"^1","target":"cfg(unix)","kind":"dev","registry":"https://example.com/index"}],
+     "features":{"default":["x"],"x":["dep:bar","bar?/f"]},"authors":["A <a@x>"],"description":"d","documentation":"https://d","homepage":"https://h",
+     "readme":"# hi","readme_file":"README.md","keywords":["a","b"],"categories":["x"],"license":"MIT","license_file":null,"repository":"https://r",
+     "badges":{"maintenance":{"status":"experimental"}},"links":"foo","rust_version":"1.70"}"##;
+
+    #[test]
+    fn reads_what_cargo_sends() {
+        let metadata = PublishMetadata::parse(RECORDED.as_bytes()).unwrap();
+        assert_eq!(metadata.deps[1].alias(), "renamed");
+        let index = metadata.deps[1].to_index();
+        assert_eq!((index.name.as_str(), index.package.as_ref().unwrap().as_str()), ("renamed", "baz-qux"));
+        assert_eq!(metadata.deps[0].to_index().package, None);
+        assert_eq!(metadata.rust_version.unwrap().as_str(), "1.70");
+    }
+
+    #[test]
+    fn nulls_and_absence_are_one() {
+        let least = PublishMetadata::parse(br#"{"name":"a","vers":"1.0.0"}"#).unwrap();
+        let nulls = PublishMetadata::parse(
+            br#"{"name":"a","vers":"1.0.0","deps":null,"features":null,"authors":null,"keywords":null,
+                "categories":null,"license":null,"new_field":{"x":[1]}}"#,
+        );
+        assert_eq!(least, nulls.unwrap());
+    }
+
+    #[test]
+    fn depth_in_an_unknown_field_is_skipped() {
+        let deep =
+            format!(r#"{{"name":"a","vers":"1.0.0","x":{}{}}}"#, "[".repeat(90_000), "]".repeat(90_000));
+        assert!(PublishMetadata::parse(deep.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn refuses_what_is_not_metadata() {
+        let deep =
+            format!(r#"{{"name":"a","vers":"1.0.0","deps":{}{}}}"#, "[".repeat(90_000), "]".repeat(90_000));
+        let large = vec![b' '; FrameLimits::METADATA_BYTES + 1];
+        for json in [
+            &b""[..],
+            b"{}",
+            b"[]",
+            b"null",
+            b"\xff\xfe",
+            br#"{"name":"..","vers":"1.0.0"}"#,
+            br#"{"name":"a\u0000","vers":"1.0.0"}"#,
+            br#"{"name":"a","vers":"1"}"#,
+            br#"{"name":"a","vers":"1.0.0","features":{"a b":[]}}"#,
+            br#"{"name":"a","vers":"1.0.0","rust_version":">=1"}"#,
+            br#"{"name":"a","vers":"1.0.0"} trailing"#,
+            deep.as_bytes(),
+            &large,
+        ] {
+            assert!(
+                PublishMetadata::parse(json).is_err(),
+                "{}",
+                String::from_utf8_lossy(&json[..json.len().min(80)])
+            );
+        }
+    }
+}
