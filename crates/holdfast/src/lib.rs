@@ -1,6 +1,8 @@
 //! What the `holdfast` binary is made of: options, the command line, and the commands. `main.rs` only hands in
 //! the process.
 
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that panics says where"))]
+
 pub mod cli;
 pub mod commands;
 mod failure;

@@ -1,0 +1,18 @@
+//! Starts logging: to standard error, as text or as JSON.
+
+use std::io;
+
+use tracing_subscriber::fmt;
+
+use crate::failure::Failure;
+use crate::options::{Config, LogFormat};
+
+/// Sends the events of this process to standard error. Can be done once a process.
+pub fn start(config: &Config) -> Result<(), Failure> {
+    let lines = fmt().with_env_filter(config.log.filter()).with_writer(io::stderr).with_ansi(false);
+    let started = match config.log_format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| Failure::new(format!("cannot start logging: {error}")))
+}

@@ -1,0 +1,139 @@
+//! The one table of options. A line here gives an option its flag, its environment variable, its key in
+//! `holdfast.toml`, its place in the reference page and its field in [`Config`].
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::resolve::Resolver;
+use super::spec::{OptionSpec, Section};
+use super::values::{
+    ByteSize, DatabaseUrl, IpRange, ListenAddress, LogFilter, LogFormat, PublicUrl, RequiredField, Secret,
+    StorageUrl,
+};
+
+/// Turns lines of `/// help`, `field: type => spec;` into [`Config`], [`TABLE`] and `Config::resolve`.
+macro_rules! options {
+    ($($(#[doc = $help:literal])+ $field:ident: $shape:ty => $spec:expr;)+) => {
+        /// Every option with its final, checked value.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Config {
+            $($(#[doc = $help])+ pub $field: $shape,)+
+        }
+
+        /// Every option, in the order in which it is shown to people.
+        pub static TABLE: &[OptionSpec] =
+            &[$($spec.shaped::<$shape>(stringify!($field), concat!($($help),+))),+];
+
+        impl Config {
+            /// Takes each option from the most important place that sets it.
+            pub(super) fn resolve(resolver: &mut Resolver<'_>) -> Self {
+                let mut table = TABLE.iter();
+                Self {
+                    $($field: resolver.take::<$shape>(
+                        table.next().expect("the table has one line for each field"),
+                    ),)+
+                }
+            }
+        }
+    };
+}
+
+// `data` comes first: the defaults of later lines name it as `{data}`.
+options! {
+    /// Folder that holds everything this server stores unless another option says otherwise. A relative path
+    /// starts at the working directory.
+    data: PathBuf => OptionSpec::new(Section::Storage, "data", "DIR").default("./holdfast-data").common();
+
+    /// Database for metadata. It is `sqlite:PATH`, or `memory:` for a registry that forgets everything when it
+    /// stops.
+    database: DatabaseUrl =>
+        OptionSpec::new(Section::Storage, "database", "URL").default("sqlite:{data}/holdfast.db").common();
+
+    /// Place for crate files. It is `file:FOLDER`, or `memory:` for a registry that forgets everything when it
+    /// stops.
+    storage: StorageUrl =>
+        OptionSpec::new(Section::Storage, "storage", "URL").default("file:{data}/blobs").common();
+
+    /// File that sets options. Without this one, the first of `{data}/holdfast.toml` and `./holdfast.toml` that
+    /// exists is read.
+    config: Option<PathBuf> => OptionSpec::new(Section::Storage, "config", "FILE").common().not_in_file();
+
+    /// Address to serve on, as `HOST:PORT`. Repeat the flag, or separate by commas, for several.
+    listen: Vec<ListenAddress> =>
+        OptionSpec::new(Section::Network, "listen", "ADDR").default("127.0.0.1:8000").common();
+
+    /// Address under which clients reach this server, with a path if a proxy serves it below one. Without it
+    /// the address is taken from each request.
+    public_url: Option<PublicUrl> => OptionSpec::new(Section::Network, "public-url", "URL");
+
+    /// Proxies whose `Forwarded` and `X-Forwarded-*` headers are believed, separated by commas. By default
+    /// none is.
+    trusted_proxies: Vec<IpRange> => OptionSpec::new(Section::Network, "trusted-proxies", "RANGES");
+
+    /// Longest time that a request may take without making progress.
+    request_timeout: Duration =>
+        OptionSpec::new(Section::Network, "request-timeout", "DURATION").default("30s");
+
+    /// Longest time to wait at shutdown for requests that are being answered.
+    shutdown_timeout: Duration =>
+        OptionSpec::new(Section::Network, "shutdown-timeout", "DURATION").default("30s");
+
+    /// Most connections open at one time; more wait to be accepted.
+    max_connections: NonZeroU32 =>
+        OptionSpec::new(Section::Network, "max-connections", "COUNT").default("4096");
+
+    /// Largest `.crate` file that can be published.
+    max_crate_size: ByteSize =>
+        OptionSpec::new(Section::Publishing, "max-crate-size", "SIZE").default("10MiB");
+
+    /// Most bytes that the files of one crate may have when unpacked.
+    max_unpacked_size: ByteSize =>
+        OptionSpec::new(Section::Publishing, "max-unpacked-size", "SIZE").default("512MiB");
+
+    /// Most files and folders in one crate.
+    max_crate_entries: NonZeroU32 =>
+        OptionSpec::new(Section::Publishing, "max-crate-entries", "COUNT").default("20000");
+
+    /// Most bytes that one byte of a `.crate` file may unpack to, which stops archive bombs early.
+    max_unpack_ratio: NonZeroU32 =>
+        OptionSpec::new(Section::Publishing, "max-unpack-ratio", "COUNT").default("200");
+
+    /// Manifest fields that a crate must have to be published to a registry without a list of its own,
+    /// separated by commas. There is no flag for it: `holdfast registry update --required-fields` sets
+    /// the list of one registry.
+    required_fields: Vec<RequiredField> =>
+        OptionSpec::new(Section::Publishing, "required-fields", "FIELDS").no_flag();
+
+    /// Longest time for which this process may answer from memory before it looks whether another process
+    /// changed something. Revoked tokens and permissions end within this time.
+    staleness: Duration => OptionSpec::new(Section::Caching, "staleness", "DURATION").default("1s");
+
+    /// Memory for index files that are ready to be sent.
+    index_cache_size: ByteSize =>
+        OptionSpec::new(Section::Caching, "index-cache-size", "SIZE").default("64MiB");
+
+    /// Memory for small crate files.
+    blob_cache_size: ByteSize =>
+        OptionSpec::new(Section::Caching, "blob-cache-size", "SIZE").default("64MiB");
+
+    /// Time between two searches for stored files that nothing refers to; `0s` turns them off.
+    sweep_interval: Duration =>
+        OptionSpec::new(Section::Housekeeping, "sweep-interval", "DURATION").default("24h");
+
+    /// Age below which a stored file is kept although nothing refers to it (yet).
+    sweep_grace: Duration =>
+        OptionSpec::new(Section::Housekeeping, "sweep-grace", "DURATION").default("24h");
+
+    /// What to log. It is a level (`error`, `warn`, `info`, `debug`, `trace`), or a filter such as
+    /// `info,holdfast_web=debug`.
+    log: LogFilter => OptionSpec::new(Section::Logging, "log", "FILTER").default("info").common();
+
+    /// Shape of a log line.
+    log_format: LogFormat => OptionSpec::new(Section::Logging, "log-format", "FORMAT").default("text");
+
+    /// Token of the admin that the first start creates, so that automation need not read it from the output.
+    /// There is no flag for it, because other users of a machine can read command lines.
+    bootstrap_token: Option<Secret> =>
+        OptionSpec::new(Section::Access, "bootstrap-token", "TOKEN").no_flag();
+}

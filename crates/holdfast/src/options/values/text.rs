@@ -1,0 +1,91 @@
+//! Texts with a rule.
+
+use std::fmt;
+
+use tracing_subscriber::EnvFilter;
+
+use super::OptionValue;
+
+/// A text that is never shown, logged or debug-printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for the one place that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(set)")
+    }
+}
+
+impl OptionValue for Secret {
+    // It travels in an HTTP header, and cargo reads it from a line.
+    const EXPECTED: &'static str = "visible ASCII characters without spaces";
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Option<Self> {
+        let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        visible.then(|| Self(text.to_owned()))
+    }
+
+    fn show(&self) -> String {
+        "(set)".to_owned()
+    }
+
+    fn redact(_: &str) -> String {
+        "(hidden)".to_owned()
+    }
+}
+
+/// Which events are logged, in the language of `tracing`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    /// The filter for a subscriber.
+    pub fn filter(&self) -> EnvFilter {
+        EnvFilter::try_new(&self.0).expect("it was parsed when the option was")
+    }
+}
+
+impl OptionValue for LogFilter {
+    const EXPECTED: &'static str = "a level such as `info`, or a filter such as `info,holdfast_web=debug`";
+
+    fn parse(text: &str) -> Option<Self> {
+        EnvFilter::try_new(text).ok().map(|_| Self(text.to_owned()))
+    }
+
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LogFilter, OptionValue, Secret};
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let secret = Secret::parse("hunter2").unwrap();
+        assert_eq!(format!("{secret:?} {}", secret.show()), "(set) (set)");
+        assert_eq!(secret.reveal(), "hunter2");
+        assert_eq!(Secret::redact("hunter2"), "(hidden)");
+        assert_eq!(Secret::parse("hunter 2"), None);
+        assert_eq!(Secret::parse(""), None);
+    }
+
+    #[test]
+    fn filters_are_checked() {
+        for text in ["info", "off", "warn,holdfast_web=debug", "holdfast[span]=trace"] {
+            assert!(LogFilter::parse(text).is_some(), "for {text:?}");
+        }
+        for text in ["holdfast=loud", "a=b=c"] {
+            assert!(LogFilter::parse(text).is_none(), "for {text:?}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! URLs: of the database, of the storage, and of the server itself.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::OptionValue;
+
+/// Which database holds the metadata.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+/// Where crate files are kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StorageUrl(String);
+
+impl DatabaseUrl {
+    /// The schemes that this build can open.
+    pub const SCHEMES: &'static [&'static str] = &["sqlite", "memory"];
+
+    /// The URL with its password, for the engine that opens it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The file of an embedded database.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        local_path(&self.0, "sqlite")
+    }
+}
+
+impl StorageUrl {
+    /// The schemes that this build can open.
+    pub const SCHEMES: &'static [&'static str] = &["file", "memory"];
+
+    /// The URL with its password, for the code that opens it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The folder of a storage on local files.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        local_path(&self.0, "file")
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "DatabaseUrl({:?})", self.show())
+    }
+}
+
+impl fmt::Debug for StorageUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "StorageUrl({:?})", self.show())
+    }
+}
+
+impl OptionValue for DatabaseUrl {
+    const EXPECTED: &'static str = "a database URL, `sqlite:PATH` or `memory:`";
+
+    fn parse(text: &str) -> Option<Self> {
+        has_scheme(text, Self::SCHEMES).then(|| Self(text.to_owned()))
+    }
+
+    fn show(&self) -> String {
+        without_password(&self.0)
+    }
+
+    fn redact(text: &str) -> String {
+        without_password(text)
+    }
+}
+
+impl OptionValue for StorageUrl {
+    const EXPECTED: &'static str = "a storage URL, `file:FOLDER` or `memory:`";
+
+    fn parse(text: &str) -> Option<Self> {
+        has_scheme(text, Self::SCHEMES).then(|| Self(text.to_owned()))
+    }
+
+    fn show(&self) -> String {
+        without_password(&self.0)
+    }
+
+    fn redact(text: &str) -> String {
+        without_password(text)
+    }
+}
+
+/// A known scheme, and after it a place (which `memory:` has not).
+fn has_scheme(text: &str, schemes: &[&str]) -> bool {
+    match text.split_once(':') {
+        Some(("memory", rest)) => rest.is_empty(),
+        Some((scheme, rest)) => schemes.contains(&scheme) && !rest.trim_start_matches('/').is_empty(),
+        None => false,
+    }
+}
+
+/// `sqlite:a/b`, `sqlite:/a/b` and `sqlite:///a/b` name local paths, options may follow a question mark.
+fn local_path(url: &str, scheme: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix(scheme)?.strip_prefix(':')?;
+    let path = rest.split_once('?').map_or(rest, |(path, _)| path);
+    Some(Path::new(path.strip_prefix("//").unwrap_or(path)).to_path_buf())
+}
+
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(authority_end);
+    match authority.rsplit_once('@').and_then(|(login, host)| Some((login.split_once(':')?.0, host))) {
+        Some((user, host)) => format!("{scheme}://{user}:***@{host}{tail}"),
+        None => url.to_owned(),
+    }
+}
+
+/// The address under which clients reach the server: absolute, HTTP or HTTPS, no slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    text: String,
+    path_start: usize,
+}
+
+impl PublicUrl {
+    /// The URL without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The path below which a proxy serves us; empty, or starting with a slash and not ending with one.
+    pub fn path(&self) -> &str {
+        self.text.get(self.path_start..).unwrap_or_default()
+    }
+}
+
+impl OptionValue for PublicUrl {
+    const EXPECTED: &'static str = "an absolute URL such as `https://crates.example.org` or \
+        `https://example.org/crates`, without user, query and fragment";
+
+    fn parse(text: &str) -> Option<Self> {
+        let url: http::Uri = text.parse().ok()?;
+        let authority = url.authority()?.as_str();
+        let scheme = url.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
+        let odd = authority.contains('@') || url.query().is_some() || text.contains(['#', '?']);
+        if odd || url.path().contains("//") || url.host().is_none_or(str::is_empty) {
+            return None;
+        }
+        let origin = format!("{scheme}://{authority}");
+        let path_start = origin.len();
+        Some(Self { text: origin + url.path().trim_end_matches('/'), path_start })
+    }
+
+    fn show(&self) -> String {
+        self.text.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DatabaseUrl, OptionValue, PublicUrl, StorageUrl, without_password};
+
+    #[track_caller]
+    fn check_public(text: &str, expected: Option<(&str, &str)>) {
+        let parsed = PublicUrl::parse(text);
+        assert_eq!(parsed.as_ref().map(|url| (url.as_str(), url.path())), expected, "for {text:?}");
+    }
+
+    #[test]
+    fn public_urls_are_absolute_and_may_have_a_path() {
+        check_public("https://crates.example.org", Some(("https://crates.example.org", "")));
+        check_public("https://crates.example.org/", Some(("https://crates.example.org", "")));
+        check_public("http://localhost:8000/a/b/", Some(("http://localhost:8000/a/b", "/a/b")));
+        check_public("http://[::1]:8000", Some(("http://[::1]:8000", "")));
+        for text in [
+            "",
+            "/crates",
+            "example.org",
+            "ftp://a",
+            "https://",
+            "https://u:p@a",
+            "https://a/?b",
+            "https://a#b",
+            "https://a//b",
+        ] {
+            check_public(text, None);
+        }
+    }
+
+    #[test]
+    fn schemes_are_checked() {
+        assert!(DatabaseUrl::parse("sqlite:./a.db").is_some());
+        assert!(DatabaseUrl::parse("memory:").is_some());
+        assert!(StorageUrl::parse("file:/srv/blobs").is_some());
+        for text in ["", "sqlite", "sqlite:", "sqlite://", "file:/a", "mysqlite:a", "memory:a", "./a.db"] {
+            assert!(DatabaseUrl::parse(text).is_none(), "for {text:?}");
+        }
+        assert!(StorageUrl::parse("sqlite:a").is_none());
+    }
+
+    #[test]
+    fn local_paths_are_found() {
+        let path = |text: &str| DatabaseUrl::parse(text).and_then(|url| url.local_path());
+        assert_eq!(path("sqlite:a/b.db"), Some("a/b.db".into()));
+        assert_eq!(path("sqlite:/a/b.db?mode=ro"), Some("/a/b.db".into()));
+        assert_eq!(path("sqlite:///a/b.db"), Some("/a/b.db".into()));
+        assert_eq!(path("memory:"), None);
+    }
+
+    #[test]
+    fn passwords_are_hidden() {
+        assert_eq!(without_password("postgres://u:p@h/d"), "postgres://u:***@h/d");
+        assert_eq!(without_password("postgres://u:p@ss@h:5432?x=1"), "postgres://u:***@h:5432?x=1");
+        assert_eq!(without_password("postgres://u@h/d"), "postgres://u@h/d");
+        assert_eq!(without_password("sqlite:a.db"), "sqlite:a.db");
+    }
+}

@@ -1,0 +1,83 @@
+//! The program from its arguments to its output, within one process.
+
+use std::ffi::OsString;
+
+use crate::{Environment, Exit, Terminal};
+
+struct Outcome {
+    exit: Exit,
+    out: String,
+    err: String,
+}
+
+fn run(line: &str, variables: &[(&str, &str)]) -> Outcome {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let words = std::iter::once("holdfast").chain(line.split_whitespace()).map(OsString::from);
+    let environment: Environment = variables.iter().copied().collect();
+    let exit = crate::run(words, &environment, &mut Terminal::new(&mut out, &mut err));
+    Outcome { exit, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+}
+
+#[test]
+fn show_prints_a_table() {
+    let shown = run("config show --sources --data /srv/h", &[("HOLDFAST_LISTEN", "0.0.0.0:80,[::]:80")]);
+    assert_eq!((shown.exit, shown.err.as_str()), (Exit::Success, ""));
+    insta::assert_snapshot!(shown.out);
+    let short = run("config show", &[]);
+    assert!(short.out.starts_with("key "), "{}", short.out);
+    assert!(!short.out.contains("default"), "{}", short.out);
+}
+
+#[test]
+fn show_prints_json() {
+    let shown = run("config show --json --data d", &[("HOLDFAST_BOOTSTRAP_TOKEN", "hunter2")]);
+    let lines: Vec<serde_json::Value> = serde_json::from_str(&shown.out).unwrap();
+    let line = |key: &str| lines.iter().find(|line| line["key"] == key).unwrap().to_string();
+    insta::assert_snapshot!(line("data"), @r#"{"key":"data","name":"--data","source":"flag","value":"d"}"#);
+    insta::assert_snapshot!(line("listen"), @r#"{"key":"listen","source":"default","value":["127.0.0.1:8000"]}"#);
+    insta::assert_snapshot!(line("public-url"), @r#"{"key":"public-url","source":"default","value":null}"#);
+    insta::assert_snapshot!(
+        line("bootstrap-token"),
+        @r#"{"key":"bootstrap-token","name":"HOLDFAST_BOOTSTRAP_TOKEN","source":"env","value":"(set)"}"#
+    );
+    assert!(!shown.out.contains("hunter"));
+}
+
+#[test]
+fn check_says_ok_or_everything_that_is_wrong() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let data = home.path().join("data").display().to_string();
+    let good = run("config check", &[("HOLDFAST_DATA", &data)]);
+    assert_eq!((good.exit, good.out.as_str(), good.err.as_str()), (Exit::Success, "ok\n", ""));
+
+    let storage = format!("file:{}", file.display());
+    let variables = [
+        ("HOLDFAST_DATA", data.as_str()),
+        ("HOLDFAST_STORAGE", &storage),
+        ("HOLDFAST_STALENESS", "soon"),
+        ("HOLDFAST_LSITEN", "127.0.0.1:1"),
+        ("HOLDFAST_BOOTSTRAP_TOKEN", "hunter 2"),
+    ];
+    let bad = run("config check --listen 127.0.0.1:1 --listen 127.0.0.1:1", &variables);
+    assert_eq!((bad.exit, bad.out.as_str()), (Exit::Failure, ""));
+    insta::assert_snapshot!(bad.err.replace(&home.path().display().to_string(), "HOME"));
+}
+
+#[test]
+fn exit_codes_tell_usage_from_failure() {
+    assert_eq!(run("--version", &[]).exit, Exit::Success);
+    assert_eq!(run("--help", &[]).exit, Exit::Success);
+    assert_eq!(run("frobnicate", &[]).exit, Exit::Usage);
+    assert_eq!(run("config show --staleness soon", &[]).exit, Exit::Usage);
+    let failed = run("config show", &[("HOLDFAST_STALENESS", "soon")]);
+    assert_eq!(failed.exit, Exit::Failure);
+    insta::assert_snapshot!(failed.err, @"error: invalid value `soon` for `staleness` from the environment variable `HOLDFAST_STALENESS`: expected a duration with a unit (ms, s, m, h or d) such as `30s`");
+}
+
+#[test]
+fn the_reference_is_printed_whole() {
+    let printed = run("config reference", &[]);
+    assert_eq!(printed.out, crate::options::reference_page());
+}
