@@ -1,0 +1,9 @@
+//! Everything that a user of the crate can see, on both kinds of storage.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+mod durability;
+#[cfg(feature = "faults")]
+mod faults;
+mod round_trip;
+mod support;
+mod sweeping;
