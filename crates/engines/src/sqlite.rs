@@ -1,0 +1,155 @@
+//! The embedded default: one SQLite file in WAL mode, one writer thread, a few readers.
+//!
+//! Commits of all callers go to [`writer`], which puts everything that waits into one transaction and so
+//! pays one sync for all of it. Reads go to [`readers`] and never wait for a writer. [`checkpoint`] moves
+//! the log into the file aside from both.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use holdfast_store::{Batch, Doc, Key, Scan, Store, StoreError, check_deltas};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::OpenError;
+use checkpoint::Checkpointer;
+use readers::Readers;
+use writer::{Request, Work, Writer};
+
+mod checkpoint;
+mod query;
+mod readers;
+mod schema;
+mod writer;
+
+const ENGINE: &str = "sqlite";
+
+/// Requests that may wait for the writer before callers wait to hand theirs over.
+const QUEUE: usize = 256;
+
+/// A database file, shared by any number of engines in any number of processes of one machine.
+pub struct Sqlite {
+    readers: Arc<Readers>,
+    /// `None` only while dropping.
+    requests: Option<mpsc::Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
+    checkpointer: Option<Checkpointer>,
+    statistics: Arc<writer::Statistics>,
+}
+
+impl Sqlite {
+    /// Opens the file, creates it if it is not there, and brings its schema up to date.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Sqlite, OpenError> {
+        let path = path.as_ref().to_owned();
+        let url = format!("sqlite:{}", path.display());
+        if path.as_os_str().is_empty() {
+            return Err(OpenError::NoPath { url });
+        }
+        let opening = tokio::task::spawn_blocking(move || Sqlite::open_blocking(&path));
+        let opened = opening.await.map_err(|source| schema::Refusal::Failed(source.into()));
+        opened.flatten().map_err(|refusal| refusal.of(url))
+    }
+
+    /// How many transactions with writes were made durable so far: fewer than the commits when callers
+    /// shared their syncs.
+    pub fn transactions(&self) -> u64 {
+        self.statistics.transactions()
+    }
+
+    fn open_blocking(path: &Path) -> Result<Sqlite, schema::Refusal> {
+        // An absolute path is never taken for a `file:` URI, and survives a change of directory.
+        let path: PathBuf = std::path::absolute(path)?;
+        let connection = schema::open_writer(&path)?;
+        let checkpointer = Checkpointer::start(&path)?;
+        let statistics = Arc::new(writer::Statistics::default());
+        let (requests, receiver) = mpsc::channel(QUEUE);
+        let writer = Writer::new(connection, receiver, checkpointer.signal(), statistics.clone())?;
+        let thread = std::thread::Builder::new().name("sqlite-writer".into());
+        let writer = thread.spawn(move || writer.run())?;
+        let readers = Arc::new(Readers::new(path));
+        let (writer, checkpointer) = (Some(writer), Some(checkpointer));
+        Ok(Sqlite { readers, requests: Some(requests), writer, checkpointer, statistics })
+    }
+
+    /// Hands work to the writer and waits until it is durable.
+    async fn write(&self, work: Work) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let requests = self.requests.as_ref().expect("the sender is there until the engine is dropped");
+        requests.send(Request { work, reply }).await.map_err(|_| unavailable(Stopped))?;
+        // The thread took the request and died before it answered.
+        answer.await.map_err(|_| unknown_outcome(Stopped))?
+    }
+}
+
+impl Drop for Sqlite {
+    /// Waits for what the writer has taken, then for a last checkpoint.
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the sqlite writer thread had panicked");
+        }
+        drop(self.checkpointer.take());
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Sqlite {
+    fn engine(&self) -> &'static str {
+        ENGINE
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Doc>>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = keys.to_vec();
+        self.readers.run(move |connection| query::get_many(connection, keys)).await
+    }
+
+    async fn scan(&self, scan: &Scan) -> Result<Vec<Doc>, StoreError> {
+        let scan = scan.clone();
+        self.readers.run(move |connection| query::scan(connection, &scan)).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        if batch.ops().is_empty() {
+            return Ok(());
+        }
+        self.write(Work::Commit(batch)).await
+    }
+
+    async fn count(&self, deltas: &[(Key, i64)]) -> Result<(), StoreError> {
+        check_deltas(deltas)?;
+        if deltas.is_empty() {
+            return Ok(());
+        }
+        self.write(Work::Count(deltas.to_vec())).await
+    }
+
+    async fn counters(&self, scan: &Scan) -> Result<Vec<(Key, i64)>, StoreError> {
+        let scan = scan.clone();
+        self.readers.run(move |connection| query::counters(connection, &scan)).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.readers.run(|connection| schema::version(connection).map(|_| ())).await?;
+        self.write(Work::Check).await
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("its thread has stopped; restart the server")]
+struct Stopped;
+
+fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Unavailable { engine: ENGINE, source: source.into() }
+}
+
+fn unknown_outcome(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::UnknownOutcome { engine: ENGINE, source: source.into() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! What only this engine promises: shared syncs, a full disk, foreign and newer files, dead threads.
+
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+use holdfast_store::Op;
+use tempfile::TempDir;
+
+use super::*;
+
+fn batch(part: &str, sort: impl ToString + Copy, body_bytes: usize) -> Batch {
+    let mut batch = Batch::new();
+    batch
+        .add(Key::new(part, sort.to_string()), Op::Create(format!("\"{}\"", "x".repeat(body_bytes))))
+        .unwrap();
+    batch
+}
+
+async fn open(dir: &TempDir) -> Sqlite {
+    Sqlite::open(dir.path().join("test.db")).await.unwrap()
+}
+
+fn raw(dir: &TempDir) -> rusqlite::Connection {
+    rusqlite::Connection::open(dir.path().join("test.db")).unwrap()
+}
+
+async fn refusal(dir: &TempDir) -> String {
+    Sqlite::open(dir.path().join("test.db")).await.err().unwrap().to_string()
+}
+
+/// Waits until `count` requests lie in the queue; the writer is kept from taking them.
+async fn queued(store: &Sqlite, count: usize) {
+    let requests = store.requests.as_ref().unwrap();
+    while requests.max_capacity() - requests.capacity() < count {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn callers_share_one_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(&dir).await);
+    let other = raw(&dir);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let spawn = |batch: Batch| {
+        let store = store.clone();
+        tokio::spawn(async move { store.commit(batch).await })
+    };
+    let first = spawn(batch("p", "first", 10));
+    // The writer has taken the first one and waits for the lock; the others gather behind it.
+    while store.requests.as_ref().unwrap().capacity() < QUEUE {
+        tokio::task::yield_now().await;
+    }
+    let mut rest: Vec<_> = (0..62).map(|number| spawn(batch("p", number, 10))).collect();
+    rest.push(spawn(batch("p", 7, 10)));
+    queued(&store, 63).await;
+    other.execute_batch("ROLLBACK").unwrap();
+
+    first.await.unwrap().unwrap();
+    let mut conflicts = 0;
+    for task in rest {
+        match task.await.unwrap() {
+            Ok(()) => (),
+            Err(StoreError::Conflict) => conflicts += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert_eq!(conflicts, 1, "one of the two that create one document, without harm to the group");
+    assert!(store.transactions() <= 3, "{} transactions for 64 commits", store.transactions());
+    assert_eq!(store.scan(&Scan::first("p", 99)).await.unwrap().len(), 63);
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_what_does_not_fit_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(&dir).await);
+    store.commit(batch("p", "before", 1000)).await.unwrap();
+    store.write(Work::LimitPages(64)).await.unwrap();
+
+    let mut written = 0;
+    let error = loop {
+        match store.commit(batch("p", written, 20_000)).await {
+            Ok(()) => written += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(written > 3);
+    let StoreError::Unavailable { source, .. } = &error else { panic!("{error:?}") };
+    assert!(source.to_string().contains("full"), "{source}");
+
+    // A group with one that does not fit: the others are written all the same.
+    let deltas = [(Key::new("c", "n"), 1)];
+    let large = store.commit(batch("p", "large", 100_000));
+    let (large, small, counted) =
+        tokio::join!(large, store.commit(batch("p", "small", 10)), store.count(&deltas));
+    assert!(matches!(large, Err(StoreError::Unavailable { .. })));
+    small.unwrap();
+    counted.unwrap();
+    store.check().await.unwrap();
+    assert_eq!(store.scan(&Scan::first("p", 99)).await.unwrap().len(), written + 2);
+
+    store.write(Work::LimitPages(1_000_000)).await.unwrap();
+    store.commit(batch("p", "large", 100_000)).await.unwrap();
+    assert_eq!(store.scan(&Scan::first("p", 99)).await.unwrap().len(), written + 3);
+}
+
+#[tokio::test]
+async fn a_checkpoint_keeps_the_log_small_and_the_last_close_empties_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("test.db-wal");
+    let store = open(&dir).await;
+    for number in 0..400 {
+        store.commit(batch("p", number, 200_000)).await.unwrap();
+    }
+    let log_bytes = std::fs::metadata(&log).unwrap().len();
+    assert!(log_bytes < 80_000_000, "80 MB were written and the log has {log_bytes} bytes");
+    drop(store);
+    assert!(!log.exists());
+    assert_eq!(open(&dir).await.scan(&Scan::first("p", 999)).await.unwrap().len(), 400);
+}
+
+#[tokio::test]
+async fn a_dead_writer_is_unavailable_and_reads_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(&dir).await;
+    store.commit(batch("p", "k", 10)).await.unwrap();
+    // As after a panic of the thread: the receiver is gone.
+    let (closed, _) = mpsc::channel(1);
+    let alive = store.requests.replace(closed);
+    assert!(matches!(store.commit(batch("p", "l", 10)).await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(store.check().await, Err(StoreError::Unavailable { .. })));
+    assert_eq!(store.scan(&Scan::first("p", 9)).await.unwrap().len(), 1);
+    drop(alive);
+}
+
+#[tokio::test]
+async fn newer_and_foreign_files_are_refused_untouched() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(&dir).await);
+    raw(&dir).execute("UPDATE meta SET value = 99 WHERE name = 'schema'", []).unwrap();
+    assert!(refusal(&dir).await.contains("has schema `99`, newer than the `1` of this release"));
+
+    let dir = tempfile::tempdir().unwrap();
+    raw(&dir).execute_batch("CREATE TABLE theirs (x)").unwrap();
+    let before = std::fs::read(dir.path().join("test.db")).unwrap();
+    assert!(refusal(&dir).await.contains("belongs to another program"));
+    assert_eq!(std::fs::read(dir.path().join("test.db")).unwrap(), before);
+
+    std::fs::write(dir.path().join("test.db"), "not a database, but a text that is long enough".repeat(20))
+        .unwrap();
+    assert!(refusal(&dir).await.contains("belongs to another program"));
+}
+
+#[tokio::test]
+async fn damage_is_an_error_and_not_a_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir).await;
+    for number in 0..200 {
+        store.commit(batch("p", number, 1000)).await.unwrap();
+    }
+    drop(store);
+    let path = dir.path().join("test.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8192..].fill(0xA5);
+    std::fs::write(&path, bytes).unwrap();
+    let store = open(&dir).await;
+    assert!(matches!(store.scan(&Scan::first("p", 999)).await, Err(StoreError::Unavailable { .. })));
+    let write = store.commit(batch("p", "new", 1000)).await;
+    assert!(matches!(write, Err(StoreError::Unavailable { .. })), "{write:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir).await;
+    store.commit(batch("p", "k", 10)).await.unwrap();
+    for name in ["test.db", "test.db-wal"] {
+        let mode = std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name} {mode:o}");
+    }
+}
