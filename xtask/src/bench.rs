@@ -53,7 +53,7 @@ pub(crate) fn run(words: Vec<String>) -> Result<()> {
 
 fn measure(plan: &Plan) -> Result<()> {
     let mut table = Table::default();
-    eprintln!("{}", disk::describe(&plan.work)?);
+    println!("{}\n", disk::describe(&plan.work)?);
     if plan.nginx_alone {
         reads::nginx_alone(plan, &mut table)?;
     } else {
