@@ -17,6 +17,7 @@ mod matching;
 mod query;
 mod ranking;
 mod schema;
+mod searchers;
 mod terms;
 mod tokens;
 mod writing;
