@@ -70,7 +70,7 @@ impl Blobs {
 
     /// Stores bytes that are in memory: [`Blobs::keep`] without an upload.
     pub async fn put(&self, bytes: Bytes) -> Result<Sha256, BlobError> {
-        self.keep(Staged::of(bytes)).await
+        self.keep(Staged::of(bytes).await?).await
     }
 
     /// The bytes if they are in memory now: no waiting, no thread, no system call.

@@ -139,7 +139,8 @@ impl LocalFiles {
         self.look(sha256, |path| File::open(path))
     }
 
-    /// Tries the live name, then the trash, then the live name again: the blob may move meanwhile.
+    /// Tries the live name, then the trash, then the live name again: the blob may be condemned and restored
+    /// meanwhile. Not twice, because restoring renews its time and the sweeper spares what is new.
     fn look<T>(
         &self,
         sha256: &Sha256,
@@ -198,6 +199,10 @@ fn renew(path: &Path, size_bytes: u64) -> io::Result<bool> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(at(path)(error)),
     };
+    renew_opened(&file, path, size_bytes)
+}
+
+fn renew_opened(file: &File, path: &Path, size_bytes: u64) -> io::Result<bool> {
     let found_bytes = file.metadata().map_err(at(path))?.len();
     if found_bytes != size_bytes {
         tracing::warn!(path = %path.display(), size_bytes, found_bytes, "replacing a damaged blob");
@@ -256,4 +261,35 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 #[expect(clippy::unnecessary_wraps, reason = "same shape as on Unix")]
 pub(crate) fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_blob_that_is_restored_between_two_looks_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = LocalFiles::open(folder.path().to_owned()).unwrap();
+        let looks = Cell::new(0);
+        let found = files.look(&Sha256::of(b""), |_| {
+            looks.set(looks.get() + 1);
+            if looks.get() < 3 { Err(ErrorKind::NotFound.into()) } else { Ok(()) }
+        });
+        let live = files.path(Area::Live, &Sha256::of(b""));
+        assert_eq!(found.unwrap(), Some(((), live)));
+    }
+
+    #[test]
+    fn a_blob_that_is_condemned_while_it_is_renewed_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blob");
+        fs::write(&path, b"content").unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        assert!(renew_opened(&file, &path, 7).unwrap());
+        fs::rename(&path, folder.path().join("condemned")).unwrap();
+        assert!(!renew_opened(&file, &path, 7).unwrap());
+    }
 }

@@ -153,12 +153,14 @@ pub(crate) enum StagedContent {
 
 impl Staged {
     /// Names bytes that are in memory already.
-    pub(crate) fn of(bytes: Bytes) -> Staged {
-        Staged {
-            sha256: Sha256::of(&bytes),
-            size_bytes: bytes.len() as u64,
-            content: StagedContent::Memory(bytes),
-        }
+    pub(crate) async fn of(bytes: Bytes) -> Result<Staged, BlobError> {
+        let sha256 = if bytes.len() <= INLINE_HASH_BYTES {
+            Sha256::of(&bytes)
+        } else {
+            let bytes = bytes.clone();
+            blocking(move || Ok(Sha256::of(&bytes))).await?
+        };
+        Ok(Staged { sha256, size_bytes: bytes.len() as u64, content: StagedContent::Memory(bytes) })
     }
 
     /// The name under which the bytes will be kept.
