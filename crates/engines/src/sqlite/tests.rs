@@ -51,7 +51,9 @@ async fn callers_share_one_sync() {
         tokio::task::yield_now().await;
     }
     let mut rest: Vec<_> = (0..62).map(|number| spawn(batch("p", number, 10))).collect();
-    rest.push(spawn(batch("p", 7, 10)));
+    let mut rival = batch("p", 7, 10);
+    rival.add(Key::new("a", "written before the guard breaks"), Op::Put("{}".into())).unwrap();
+    rest.push(spawn(rival));
     queued(&store, 63).await;
     other.execute_batch("ROLLBACK").unwrap();
 
@@ -64,6 +66,8 @@ async fn callers_share_one_sync() {
             Err(error) => panic!("{error:?}"),
         }
     }
+    let winners = store.scan(&Scan::first("a", 9)).await.unwrap().len();
+    assert_eq!(winners, 0, "the loser came last, and left something behind");
     assert_eq!(conflicts, 1, "one of the two that create one document, without harm to the group");
     assert!(store.transactions() <= 3, "{} transactions for 64 commits", store.transactions());
     assert_eq!(store.scan(&Scan::first("p", 99)).await.unwrap().len(), 63);
