@@ -32,8 +32,9 @@ fn same<T: PartialEq + ToString>(
     if sent == packaged {
         return Ok(());
     }
-    let shown = |value: Option<&T>| match value {
-        Some(value) => format!("`{}`", printable(&value.to_string())),
+    let shown = |value: Option<&T>| match value.map(ToString::to_string) {
+        Some(value) if value.is_empty() => "empty".to_owned(),
+        Some(value) => format!("`{}`", printable(&value)),
         None => "missing".to_owned(),
     };
     Err(PackageError::Disagree { what: what.to_owned(), packaged: shown(packaged), sent: shown(sent) })
