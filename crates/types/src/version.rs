@@ -137,7 +137,9 @@ impl FromStr for VersionReq {
 
     fn from_str(text: &str) -> Result<VersionReq, VersionError> {
         bounded(text, MAX_REQUIREMENT_CHARS)?;
-        semver::VersionReq::parse(text)
+        #[expect(clippy::disallowed_methods, reason = "the one place that bounds the length first")]
+        let parsed = semver::VersionReq::parse(text);
+        parsed
             .map(VersionReq)
             .map_err(|e| VersionError::Requirement { text: printable(text), reason: e.to_string() })
     }
