@@ -1,1 +1,60 @@
-//! 
+//! Every operation of the registry, written once over a metadata store, content-addressed files and a clock.
+//!
+//! An operation is a method of [`Holdfast`] in the file named by its verb. It takes an [`Actor`], decides
+//! whether the actor may (in [`rights`]), does its work in one commit together with its line in the audit
+//! log, and returns an [`Error`] whose sentence a developer can act on. Nothing here knows HTTP, SQL or any
+//! database's name.
+
+mod actor;
+mod audit;
+mod authenticate;
+mod background;
+mod bootstrap;
+mod clock;
+mod counters;
+mod describe;
+mod download;
+pub mod entity;
+mod error;
+mod fresh;
+mod fsck;
+mod holdfast;
+mod indexing;
+mod metrics;
+mod owners;
+mod principals;
+mod publish;
+mod registries;
+mod remove;
+mod resolve;
+pub mod rights;
+mod search;
+mod settings;
+mod sweep;
+mod teams;
+mod tokens;
+mod users;
+mod yank;
+
+pub use actor::{Account, Actor, Who};
+pub use audit::AuditFilter;
+pub use background::Shutdown;
+pub use bootstrap::FirstStart;
+pub use clock::Outside;
+pub use describe::{DailyDownloads, Description, Downloads};
+pub use download::Download;
+pub use error::{Error, Kind, Result};
+pub use fsck::{Depth, Findings};
+pub use holdfast::{Holdfast, Parts};
+pub use holdfast_search::Sort;
+pub use metrics::Metrics;
+pub use publish::{Published, Receipt, Upload};
+pub use registries::{NewRegistry, RegistryChange};
+pub use resolve::IndexFile;
+pub use search::{SearchPage, SearchRequest};
+pub use settings::Settings;
+pub use sweep::Swept;
+pub use tokens::NewToken;
+pub use users::NewUser;
+pub use yank::Yank;
+

@@ -1,0 +1,142 @@
+//! The audit log: every write, and every refusal of one.
+
+use crate::actor::Actor;
+use crate::entity::{AuditEntry, Outcome, ServerRecord};
+use crate::error::{Kind, Result};
+use crate::holdfast::Holdfast;
+use crate::rights::{Action, require};
+use holdfast_store::{Committed, Scan, Tx, read, scan};
+use holdfast_types::{RegistryName, Timestamp};
+use std::fmt::Write as _;
+
+/// What a write is about, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deed<'a> {
+    pub(crate) action: &'static str,
+    pub(crate) registry: Option<&'a RegistryName>,
+    pub(crate) subject: &'a str,
+}
+
+/// Which entries to read, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Only of this actor.
+    pub actor: Option<String>,
+    /// Only this verb.
+    pub action: Option<String>,
+    /// Only entries older than the one with this id: the next page.
+    pub before: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Holdfast {
+    /// The log entry of a deed, to be created in the deed's own commit.
+    pub(crate) fn audit(&self, actor: &Actor, deed: Deed<'_>, outcome: Outcome, detail: Option<String>) -> AuditEntry {
+        let millis = self.outside.unix_millis();
+        let mut id = format!("{millis:015}-");
+        for byte in self.outside.entropy::<6>() {
+            let _ = write!(id, "{byte:02x}");
+        }
+        AuditEntry {
+            id,
+            at: Timestamp::from_unix_seconds(i64::try_from(millis / 1000).unwrap_or(i64::MAX)),
+            actor: actor.to_string(),
+            login: actor.login().cloned(),
+            token: actor.as_account().map(|account| account.token.clone()),
+            address: actor.address(),
+            action: deed.action.to_owned(),
+            registry: deed.registry.cloned(),
+            subject: deed.subject.to_owned(),
+            outcome,
+            detail,
+        }
+    }
+
+    /// Adds the log entry of a deed to its commit.
+    pub(crate) async fn record(&self, tx: &mut Tx, actor: &Actor, deed: Deed<'_>, detail: Option<String>) -> Result<()> {
+        Ok(tx.create(&self.audit(actor, deed, Outcome::Done, detail)).await?)
+    }
+
+    /// Hands on the result of a write; a refusal goes to the log first.
+    pub(crate) async fn logged<T>(&self, actor: &Actor, deed: Deed<'_>, result: Result<T>) -> Result<T> {
+        let Err(error) = &result else { return result };
+        match error.kind() {
+            Kind::Unavailable | Kind::Internal => return result,
+            Kind::Invalid
+            | Kind::Unauthenticated
+            | Kind::Forbidden
+            | Kind::NotFound
+            | Kind::Conflict
+            | Kind::TooLarge
+            | Kind::TooMany => {}
+        }
+        self.metrics.refused.get_or_create(&vec![("action".to_owned(), deed.action.to_owned())]).inc();
+        let entry = self.audit(actor, deed, Outcome::Refused(error.detail().to_owned()), None);
+        if let Err(error) = self.write_refusal(&entry).await {
+            tracing::error!(action = deed.action, error = ?error, "a refusal could not be written to the audit log");
+        }
+        result
+    }
+
+    async fn write_refusal(&self, entry: &AuditEntry) -> Result<()> {
+        let mut retry = self.retry();
+        loop {
+            let mut tx = retry.begin().await?;
+            tx.create(entry).await?;
+            if let Committed::Yes = tx.commit().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Refuses a write before it begins, when the front already knows that it must.
+    pub async fn refuse_write(&self, actor: &Actor, action: &'static str, subject: &str, error: crate::Error) -> crate::Error {
+        let deed = Deed { action, registry: None, subject };
+        match self.logged(actor, deed, Err::<(), _>(error)).await {
+            Ok(()) => unreachable!("an error stays an error"),
+            Err(error) => error,
+        }
+    }
+
+    /// Reads the log, newest first. For admins.
+    pub async fn audit_log(&self, actor: &Actor, filter: &AuditFilter) -> Result<Vec<AuditEntry>> {
+        require(actor, Action::Administer)?;
+        let began = read::<ServerRecord>(&*self.store, &ServerRecord::key_of()).await?;
+        let oldest = began.map_or(self.outside.now(), |(_, server)| server.created_at);
+        let oldest = AuditEntry::part(oldest.minus(std::time::Duration::from_secs(86_400)));
+        let mut month = self.outside.now();
+        let mut found = Vec::new();
+        loop {
+            let part = AuditEntry::part(month);
+            self.audit_month(&part, filter, &mut found).await?;
+            if found.len() >= filter.limit || part <= oldest {
+                return Ok(found);
+            }
+            month = previous_month(month);
+        }
+    }
+
+    async fn audit_month(&self, part: &str, filter: &AuditFilter, found: &mut Vec<AuditEntry>) -> Result<()> {
+        let mut page =
+            Scan { part: part.to_owned(), after: None, before: filter.before.clone(), limit: 256, reverse: true };
+        while found.len() < filter.limit {
+            let entries = scan::<AuditEntry>(&*self.store, &page).await?;
+            let Some((_, last)) = entries.last() else { return Ok(()) };
+            page.before = Some(last.id.clone());
+            let matching = entries.into_iter().map(|(_, entry)| entry).filter(|entry| {
+                filter.actor.as_ref().is_none_or(|actor| *actor == entry.actor)
+                    && filter.action.as_ref().is_none_or(|action| *action == entry.action)
+            });
+            found.extend(matching.take(filter.limit - found.len()));
+        }
+        Ok(())
+    }
+}
+
+/// A moment in the month before.
+fn previous_month(moment: Timestamp) -> Timestamp {
+    let text = moment.to_string();
+    let day: u64 = text[8..10].parse().unwrap_or(31);
+    moment.minus(std::time::Duration::from_secs(day * 86_400))
+}

@@ -1,0 +1,99 @@
+//! Work beside the requests: the search index, counts, the sweeper. Each task is supervised: it runs in a
+//! loop, a failure is logged, counted and retried after a growing pause, and a shutdown lets it finish.
+
+use crate::actor::Actor;
+use crate::counters::FLUSH_INTERVAL;
+use crate::error::Result;
+use crate::holdfast::Holdfast;
+use crate::indexing::Tail;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often the search index looks for changes that other processes made.
+const INDEX_INTERVAL: Duration = Duration::from_secs(1);
+/// After a local change the search index waits so long for more of them.
+const INDEX_GATHER: Duration = Duration::from_millis(50);
+/// The longest pause after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Tells tasks to end; dropping it does too.
+pub type Shutdown = watch::Receiver<bool>;
+
+impl Holdfast {
+    /// Runs everything until the shutdown, and then writes out what is counted in memory.
+    pub async fn run_background(&self, shutdown: Shutdown) {
+        tokio::join!(
+            self.supervise("search-index", shutdown.clone(), |this, shutdown| this.keep_index(shutdown)),
+            self.supervise("counters", shutdown.clone(), |this, shutdown| this.keep_counts(shutdown)),
+            self.supervise("sweeper", shutdown, |this, shutdown| this.keep_sweeping(shutdown)),
+        );
+    }
+
+    async fn supervise<F>(&self, task: &'static str, mut shutdown: Shutdown, run: impl Fn(Holdfast, Shutdown) -> F)
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let mut pause = Duration::from_secs(1);
+        loop {
+            // A task of its own, so that a panic ends this run only.
+            match tokio::spawn(run(self.clone(), shutdown.clone())).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::error!(task, error = ?error, "a background task failed"),
+                Err(error) => tracing::error!(task, error = ?error, "a background task panicked"),
+            }
+            self.metrics.restarts.get_or_create(&vec![("task".to_owned(), task.to_owned())]).inc();
+            if ended(&mut shutdown, pause).await {
+                return;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn keep_index(self, mut shutdown: Shutdown) -> Result<()> {
+        let mut tail = Tail::default();
+        loop {
+            self.index_changes(&mut tail).await?;
+            tokio::select! {
+                is_over = ended(&mut shutdown, INDEX_INTERVAL) => if is_over { return Ok(()) },
+                () = self.changed.notified() => if ended(&mut shutdown, INDEX_GATHER).await { return Ok(()) },
+            }
+        }
+    }
+
+    async fn keep_counts(self, mut shutdown: Shutdown) -> Result<()> {
+        loop {
+            let is_over = ended(&mut shutdown, FLUSH_INTERVAL).await;
+            self.flush_counters().await?;
+            self.flush_token_uses().await?;
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn keep_sweeping(self, mut shutdown: Shutdown) -> Result<()> {
+        let interval = self.settings.sweep_interval;
+        if interval.is_zero() {
+            return Ok(());
+        }
+        loop {
+            // The first sweep comes an interval after the start: a server that is started often sweeps seldom.
+            if ended(&mut shutdown, interval).await {
+                return Ok(());
+            }
+            let swept = self.sweep(&Actor::operator(), self.settings.sweep_grace).await?;
+            tracing::info!(
+                seen = swept.seen,
+                condemned = swept.condemned,
+                restored = swept.restored,
+                purged = swept.purged,
+                "swept unreferenced files"
+            );
+        }
+    }
+}
+
+/// Waits; `true` when the shutdown came first.
+async fn ended(shutdown: &mut Shutdown, wait: Duration) -> bool {
+    tokio::time::timeout(wait, shutdown.wait_for(|over| *over)).await.is_ok()
+}

@@ -1,0 +1,158 @@
+//! A cache with one rule: what it gives was checked less than the staleness bound ago.
+//!
+//! An entry younger than half the bound is given at once. An older one is given at once too, while one task
+//! in the background checks it again, so that a busy key never waits. Beyond the bound the caller waits for
+//! the check, one of them doing it for all. What the process itself changes is forgotten at once. Absence is
+//! never kept: a miss always asks.
+
+use crate::clock::Outside;
+use quick_cache::{Equivalent, Weighter, sync::Cache};
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How a cache gets its values.
+pub(crate) trait Source<K, V>: Clone + Send + Sync + 'static {
+    /// Why a value could not be had.
+    type Error: Send;
+
+    /// The present value, or `None` if there is none; `known` is what the cache has, to be given back when it
+    /// still holds.
+    fn load(&self, key: &K, known: Option<V>) -> impl Future<Output = Result<Option<V>, Self::Error>> + Send;
+}
+
+/// The cache. `V` is cheap to clone.
+pub(crate) struct Fresh<K, V> {
+    entries: Cache<K, Arc<Entry<V>>, Weigh<V>>,
+    outside: Arc<dyn Outside>,
+    epoch: Instant,
+    bound: Duration,
+    /// How often a key of each slot was forgotten: a check that began before must not be kept.
+    forgotten: [AtomicU64; 64],
+    hasher: RandomState,
+}
+
+struct Entry<V> {
+    value: V,
+    /// When its check began, in microseconds after the cache's epoch.
+    checked_micros: u64,
+    /// Whether somebody is checking it in the background.
+    checking: AtomicBool,
+    /// Held by whoever checks it for all that wait.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Weigh<V>(fn(&V) -> u64);
+
+impl<K, V> Weighter<K, Arc<Entry<V>>> for Weigh<V> {
+    fn weight(&self, _: &K, entry: &Arc<Entry<V>>) -> u64 {
+        (self.0)(&entry.value).max(1)
+    }
+}
+
+impl<K, V> Fresh<K, V>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// A cache of about `entries` entries that weigh at most `weight` together.
+    pub(crate) fn new(
+        outside: Arc<dyn Outside>,
+        bound: Duration,
+        entries: usize,
+        weight: u64,
+        weigh: fn(&V) -> u64,
+    ) -> Fresh<K, V> {
+        let epoch = outside.instant();
+        let entries = Cache::with_weighter(entries, weight, Weigh(weigh));
+        let forgotten = std::array::from_fn(|_| AtomicU64::new(0));
+        Fresh { entries, outside, epoch, bound, forgotten, hasher: RandomState::new() }
+    }
+
+    /// The value of a key, checked within the bound. `own` makes the key when the cache has to keep it.
+    pub(crate) async fn get<Q, S>(
+        self: &Arc<Self>,
+        key: &Q,
+        own: impl Fn() -> K,
+        source: &S,
+    ) -> Result<Option<V>, S::Error>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+        S: Source<K, V>,
+    {
+        let Some(entry) = self.entries.get(key) else { return self.load(own(), None, source).await };
+        let age = self.age(&entry);
+        if age < self.bound {
+            if age > self.bound / 2 && !entry.checking.swap(true, Ordering::Relaxed) {
+                self.check_behind(own(), entry.clone(), source.clone());
+            }
+            return Ok(Some(entry.value.clone()));
+        }
+        let _turn = entry.turn.lock().await;
+        match self.entries.get(key) {
+            Some(newer) if self.age(&newer) < self.bound => Ok(Some(newer.value.clone())),
+            _ => self.load(own(), Some(entry.value.clone()), source).await,
+        }
+    }
+
+    /// Forgets a key, because this process changed it.
+    pub(crate) fn forget<Q>(&self, key: &Q)
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.slot(key).fetch_add(1, Ordering::SeqCst);
+        self.entries.remove(key);
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        for slot in &self.forgotten {
+            slot.fetch_add(1, Ordering::SeqCst);
+        }
+        self.entries.clear();
+    }
+
+    async fn load<S: Source<K, V>>(&self, key: K, known: Option<V>, source: &S) -> Result<Option<V>, S::Error> {
+        let checked_micros = self.micros();
+        let forgotten = self.slot(&key).load(Ordering::SeqCst);
+        let found = source.load(&key, known).await?;
+        match &found {
+            Some(value) => {
+                let (checking, turn) = (AtomicBool::new(false), tokio::sync::Mutex::new(()));
+                let entry = Entry { value: value.clone(), checked_micros, checking, turn };
+                self.entries.insert(key.clone(), Arc::new(entry));
+                if self.slot(&key).load(Ordering::SeqCst) != forgotten {
+                    self.entries.remove(&key);
+                }
+            }
+            None => {
+                self.entries.remove(&key);
+            }
+        }
+        Ok(found)
+    }
+
+    fn slot<Q: Hash + ?Sized>(&self, key: &Q) -> &AtomicU64 {
+        let hash = self.hasher.hash_one(key);
+        &self.forgotten[usize::try_from(hash % 64).expect("a slot is below 64")]
+    }
+
+    fn check_behind<S: Source<K, V>>(self: &Arc<Self>, key: K, entry: Arc<Entry<V>>, source: S) {
+        let cache = self.clone();
+        tokio::spawn(async move {
+            // A failure is not an answer: whoever comes after the bound asks again and hears of it.
+            let _ = cache.load(key, Some(entry.value.clone()), &source).await;
+            entry.checking.store(false, Ordering::Relaxed);
+        });
+    }
+
+    fn age(&self, entry: &Entry<V>) -> Duration {
+        Duration::from_micros(self.micros().saturating_sub(entry.checked_micros))
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.outside.age(self.epoch).as_micros()).unwrap_or(u64::MAX)
+    }
+}

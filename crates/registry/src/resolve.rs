@@ -1,0 +1,173 @@
+//! What cargo's resolver reads: the index file of a crate, from memory.
+
+use crate::actor::Actor;
+use crate::clock::Outside;
+use crate::entity::{CrateHead, Version};
+use crate::error::{Error, Result};
+use crate::fresh::{Fresh, Source};
+use crate::holdfast::Holdfast;
+use crate::rights::{Action, no_such_crate, require};
+use crate::settings::Settings;
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use holdfast_store::{Rev, read, scan_all};
+use holdfast_types::{CanonicalName, CrateName, RegistryName, Sha256, VersionKey};
+use quick_cache::Equivalent;
+use std::io::Write as _;
+use std::sync::Arc;
+
+/// The index file of a crate as it is served.
+#[derive(Debug)]
+pub struct IndexFile {
+    /// One line per version, each ended by a line feed, from the lowest version to the highest.
+    pub body: Bytes,
+    /// The same, compressed, when that is smaller.
+    pub gzip: Option<Bytes>,
+    /// A strong entity tag with its quotes: the digest of `body`.
+    pub etag: String,
+    /// The crate's name in lower case, which the path of this file ends in.
+    lower_name: String,
+    /// The state of the crate that this was made from.
+    rev: Rev,
+    /// Each version's file, sorted by version.
+    files: Vec<(VersionKey, Sha256, u64)>,
+}
+
+impl IndexFile {
+    /// The digest and size of a version's `.crate` file.
+    pub(crate) fn file(&self, version: &VersionKey) -> Option<(Sha256, u64)> {
+        let found = self.files.binary_search_by(|(key, ..)| key.cmp(version)).ok()?;
+        let (_, sha256, size_bytes) = self.files[found];
+        Some((sha256, size_bytes))
+    }
+
+    fn weight(file: &Arc<IndexFile>) -> u64 {
+        let gzip = file.gzip.as_ref().map_or(0, Bytes::len);
+        (file.body.len() + gzip + file.files.len() * 96 + 400) as u64
+    }
+}
+
+/// Which crate, as the cache's key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CrateKey(RegistryName, CanonicalName);
+
+/// The same, borrowed.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct CrateKeyRef<'a>(pub(crate) &'a RegistryName, pub(crate) &'a CanonicalName);
+
+impl Equivalent<CrateKey> for CrateKeyRef<'_> {
+    fn equivalent(&self, key: &CrateKey) -> bool {
+        *self.0 == key.0 && *self.1 == key.1
+    }
+}
+
+/// Index files in memory, bounded by their bytes.
+pub(crate) type IndexCache = Fresh<CrateKey, Arc<IndexFile>>;
+
+pub(crate) fn cache(outside: &Arc<dyn Outside>, settings: &Settings) -> IndexCache {
+    let entries = usize::try_from(settings.index_cache_bytes / 4096).unwrap_or(usize::MAX).clamp(16, 100_000);
+    Fresh::new(outside.clone(), settings.staleness, entries, settings.index_cache_bytes, IndexFile::weight)
+}
+
+impl Holdfast {
+    /// The index file of a crate. `name` is the last part of the path that was asked for; a crate under
+    /// another spelling is not there, as cargo expects, who then tries that spelling itself.
+    pub async fn index_file(&self, actor: &Actor, registry: &RegistryName, name: &CrateName) -> Result<Arc<IndexFile>> {
+        let file = self.crate_file(actor, registry, &name.canonical(), name).await?;
+        if file.lower_name != name.as_str() {
+            return Err(no_such_crate(name.as_str()));
+        }
+        Ok(file)
+    }
+
+    /// The index file of a crate, under whichever spelling.
+    pub(crate) async fn crate_file(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        krate: &CanonicalName,
+        name: &CrateName,
+    ) -> Result<Arc<IndexFile>> {
+        let record = self.registry(registry).await?;
+        require(actor, Action::Read(&record, krate))?;
+        let own = || CrateKey(registry.clone(), krate.clone());
+        let found = self.index_cache.get(&CrateKeyRef(registry, krate), own, self).await?;
+        found.ok_or_else(|| no_such_crate(name.as_str()))
+    }
+
+    /// Makes a change of a crate visible in this process at once, and tells the search index.
+    pub(crate) fn crate_changed(&self, registry: &RegistryName, krate: &CanonicalName) {
+        self.index_cache.forget(&CrateKeyRef(registry, krate));
+        self.changed.notify_one();
+    }
+}
+
+impl Source<CrateKey, Arc<IndexFile>> for Holdfast {
+    type Error = Error;
+
+    async fn load(&self, key: &CrateKey, known: Option<Arc<IndexFile>>) -> Result<Option<Arc<IndexFile>>> {
+        let CrateKey(registry, krate) = key;
+        self.metrics.store_reads.inc();
+        loop {
+            let head_key = CrateHead::key_of(registry, krate);
+            let Some((rev, head)) = read::<CrateHead>(&*self.store, &head_key).await? else { return Ok(None) };
+            if let Some(known) = known.as_ref().filter(|known| known.rev == rev) {
+                return Ok(Some(known.clone()));
+            }
+            let mut versions: Vec<Version> = scan_all::<Version>(&*self.store, &Version::part(registry, krate))
+                .await?
+                .into_iter()
+                .map(|(_, version)| version)
+                .filter(|version| version.removed.is_none())
+                .collect();
+            // The scan is not one moment with the head; had the crate changed meanwhile, the two might not fit.
+            let after = read::<CrateHead>(&*self.store, &head_key).await?;
+            if after.is_none_or(|(after, _)| after != rev) {
+                continue;
+            }
+            if versions.is_empty() {
+                return Ok(None);
+            }
+            versions.sort_by(|a, b| a.line.vers.cmp(&b.line.vers));
+            let lower_name = head.name.as_str().to_ascii_lowercase();
+            return Ok(Some(Arc::new(render(lower_name, rev, &versions).await?)));
+        }
+    }
+}
+
+async fn render(lower_name: String, rev: Rev, versions: &[Version]) -> Result<IndexFile> {
+    let mut body = String::new();
+    for version in versions {
+        body.push_str(&version.line.to_json());
+        body.push('\n');
+    }
+    let mut files: Vec<_> =
+        versions.iter().map(|version| (version.line.vers.key(), version.line.cksum, version.size_bytes)).collect();
+    files.sort_by(|a, b| a.0.cmp(&b.0));
+    let body = Bytes::from(body);
+    let etag = format!("\"{}\"", Sha256::of(&body));
+    let gzip = compress(body.clone()).await?;
+    Ok(IndexFile { body, gzip, etag, lower_name, rev, files })
+}
+
+/// The compressed variant, if it is worth it. What fits in one packet anyway is not.
+async fn compress(body: Bytes) -> Result<Option<Bytes>> {
+    const ONE_PACKET_BYTES: usize = 1200;
+    const INLINE_BYTES: usize = 32 * 1024;
+    let gzip = match body.len() {
+        ..ONE_PACKET_BYTES => return Ok(None),
+        ..INLINE_BYTES => gzip(&body),
+        _ => {
+            let body = body.clone();
+            let task = tokio::task::spawn_blocking(move || gzip(&body));
+            task.await.map_err(|e| Error::with_source(crate::Kind::Internal, "the server is stopping", e))?
+        }
+    };
+    Ok(Some(gzip).filter(|gzip| gzip.len() < body.len()))
+}
+
+fn gzip(body: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 3), Compression::new(6));
+    encoder.write_all(body).expect("writing to memory does not fail");
+    encoder.finish().expect("writing to memory does not fail").into()
+}

@@ -1,0 +1,304 @@
+//! Access tokens: made, listed and revoked. No token makes another that may do more than itself.
+
+use crate::actor::{Account, Actor, Who};
+use crate::audit::Deed;
+use crate::authenticate::has_ended;
+use crate::entity::{Role, Token, TokenUse};
+use crate::error::{Error, Kind, Result};
+use crate::holdfast::Holdfast;
+use crate::principals::{READ_CHUNK, index_keys, parsed};
+use crate::rights::{Action, require, unauthenticated};
+use crate::users::present_user;
+use holdfast_store::{Committed, Key, Tx, read_many, scan_all};
+use holdfast_types::{CratePattern, Endpoint, Login, Scopes, Timestamp, TokenId, TokenSecret};
+use std::time::Duration;
+
+/// How many tokens end in one commit: each is a document, two index entries and a last use.
+const TOKENS_PER_COMMIT: usize = 20;
+
+/// The label of the token that the server itself makes for its first admin.
+pub(crate) const BOOTSTRAP_LABEL: &str = "bootstrap";
+
+/// A token to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// Whose it will be.
+    pub login: Login,
+    /// What it is for: 1 to 100 characters.
+    pub label: String,
+    /// What it may do, within what its user may.
+    pub scopes: Scopes,
+    /// How long it works; for ever without.
+    pub expires_in: Option<Duration>,
+}
+
+impl Token {
+    /// The most tokens of a user.
+    pub const MAX_PER_USER: usize = 500;
+    /// The most characters of a label.
+    pub const MAX_LABEL_CHARS: usize = 100;
+    /// The most crate patterns and the most registries of a token.
+    pub const MAX_SCOPE_NAMES: usize = 100;
+}
+
+impl Holdfast {
+    /// Makes a token, for oneself or, as an admin, for anybody. The secret is in no other place.
+    pub async fn create_token(&self, actor: &Actor, new: NewToken) -> Result<(Token, TokenSecret)> {
+        let deed = Deed { action: "token-create", registry: None, subject: new.login.as_str() };
+        self.logged(actor, deed, self.try_create_token(actor, deed, &new).await).await
+    }
+
+    /// The tokens of one user, for themselves and for admins; or of all, for admins. With the last use of
+    /// each, which may lag by a few seconds.
+    pub async fn list_tokens(&self, actor: &Actor, login: Option<&Login>) -> Result<Vec<(Token, Option<TokenUse>)>> {
+        require(actor, login.map_or(Action::Administer, Action::OwnAccount))?;
+        let tokens = match login {
+            Some(login) => self.tokens_of(login).await?,
+            None => scan_all::<Token>(&*self.store, Token::PART).await?.into_iter().map(|(_, token)| token).collect(),
+        };
+        let mut listed = Vec::with_capacity(tokens.len());
+        for tokens in tokens.chunks(READ_CHUNK) {
+            let keys: Vec<Key> = tokens.iter().map(|token| TokenUse::key_of(&token.id)).collect();
+            let uses = read_many::<TokenUse>(&*self.store, &keys).await?;
+            let uses = uses.into_iter().map(|found| found.map(|(_, last)| last));
+            listed.extend(tokens.iter().cloned().zip(uses));
+        }
+        listed.sort_by(|(a, _), (b, _)| (&a.login, a.created_at, &a.id).cmp(&(&b.login, b.created_at, &b.id)));
+        Ok(listed)
+    }
+
+    /// Ends a token: one's own or, as an admin, anybody's.
+    pub async fn revoke_token(&self, actor: &Actor, id: &TokenId) -> Result<()> {
+        let deed = Deed { action: "token-revoke", registry: None, subject: id.as_str() };
+        self.logged(actor, deed, self.try_revoke_token(actor, deed, id).await).await
+    }
+
+    /// Ends the token that the actor came with, which every token may do whatever its scopes.
+    pub async fn revoke_current_token(&self, actor: &Actor) -> Result<()> {
+        let id = actor.as_account().map(|account| account.token.clone());
+        let deed = Deed { action: "token-revoke", registry: None, subject: id.as_ref().map_or("", TokenId::as_str) };
+        self.logged(actor, deed, self.try_revoke_current(actor, deed, id.as_ref()).await).await
+    }
+
+    async fn try_create_token(&self, actor: &Actor, deed: Deed<'_>, new: &NewToken) -> Result<(Token, TokenSecret)> {
+        require(actor, Action::OwnAccount(&new.login))?;
+        check(new)?;
+        let created_at = self.outside.now();
+        let expires_at = new.expires_in.map(|duration| created_at.plus(duration));
+        if let Some(account) = actor.as_account() {
+            require_within(account, &new.scopes, expires_at)?;
+        }
+        self.make_room(actor, deed, &new.login).await?;
+        let secret = TokenSecret::from_entropy(self.outside.entropy());
+        let token = Token {
+            id: TokenId::from_entropy(self.outside.entropy()),
+            login: new.login.clone(),
+            label: new.label.clone(),
+            digest: secret.digest(),
+            scopes: new.scopes.clone(),
+            created_at,
+            expires_at,
+        };
+        let mut retry = self.retry();
+        loop {
+            let mut tx = retry.begin().await?;
+            let user = present_user(&mut tx, &new.login).await?;
+            if user.disabled {
+                return Err(Error::conflict(format!("the user `{}` is disabled; enable them first", new.login)));
+            }
+            tx.create(&token).await?;
+            self.record(&mut tx, actor, deed, Some(format!("`{}` as `{}`", token.id, token.label))).await?;
+            if let Committed::Yes = tx.commit().await? {
+                return Ok((token, secret));
+            }
+        }
+    }
+
+    /// Makes sure that a user has room for one more token; those that ended make room first. Several requests
+    /// at once may go a little over the limit.
+    async fn make_room(&self, actor: &Actor, deed: Deed<'_>, login: &Login) -> Result<()> {
+        let ids = index_keys(&*self.store, Token::user_part(login)).await?;
+        if ids.len() < Token::MAX_PER_USER {
+            return Ok(());
+        }
+        let (now, tokens) = (self.outside.now(), self.tokens_of(login).await?);
+        let ended = tokens.iter().filter(|token| has_ended(token.expires_at, now));
+        let ended: Vec<TokenId> = ended.map(|token| token.id.clone()).collect();
+        if tokens.len() - ended.len() >= Token::MAX_PER_USER {
+            let detail = format!("`{login}` has {} tokens; revoke some that are not used any more", tokens.len());
+            return Err(Error::new(Kind::TooMany, detail));
+        }
+        self.delete_tokens(actor, deed, &ended).await
+    }
+
+    async fn try_revoke_token(&self, actor: &Actor, deed: Deed<'_>, id: &TokenId) -> Result<()> {
+        if matches!(actor.who(), Who::Anonymous) {
+            return Err(unauthenticated());
+        }
+        let mut retry = self.retry();
+        loop {
+            let mut tx = retry.begin().await?;
+            let token = tx.get::<Token>(&Token::key_of(id)).await?.filter(|token| may_know_of(actor, token));
+            let token = token.ok_or_else(|| Error::not_found(format!("there is no token `{id}`")))?;
+            require(actor, Action::OwnAccount(&token.login))?;
+            if let Committed::Yes = self.commit_revocation(tx, actor, deed, &token).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn try_revoke_current(&self, actor: &Actor, deed: Deed<'_>, id: Option<&TokenId>) -> Result<()> {
+        let id = match actor.who() {
+            Who::Anonymous => return Err(unauthenticated()),
+            Who::Account(_) | Who::Operator => id.ok_or_else(|| Error::invalid("this was not asked with a token"))?,
+        };
+        let mut retry = self.retry();
+        loop {
+            let mut tx = retry.begin().await?;
+            let Some(token) = tx.get::<Token>(&Token::key_of(id)).await? else { return Ok(()) };
+            if let Committed::Yes = self.commit_revocation(tx, actor, deed, &token).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn commit_revocation(&self, mut tx: Tx, actor: &Actor, deed: Deed<'_>, token: &Token) -> Result<Committed> {
+        tx.delete::<Token>(&Token::key_of(&token.id)).await?;
+        tx.delete::<TokenUse>(&TokenUse::key_of(&token.id)).await?;
+        self.record(&mut tx, actor, deed, Some(format!("`{}` of `{}`", token.label, token.login))).await?;
+        let committed = tx.commit().await;
+        // Whether or not the outcome is known.
+        self.account_cache.forget(&token.digest);
+        Ok(committed?)
+    }
+
+    /// Deletes those tokens of a user that are there.
+    pub(crate) async fn delete_tokens(&self, actor: &Actor, deed: Deed<'_>, ids: &[TokenId]) -> Result<()> {
+        for ids in ids.chunks(TOKENS_PER_COMMIT) {
+            let keys: Vec<Key> = ids.iter().flat_map(|id| [Token::key_of(id), TokenUse::key_of(id)]).collect();
+            let words: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+            let words = format!("ended the tokens {}", words.join(", "));
+            let mut retry = self.retry();
+            loop {
+                let mut tx = retry.begin().await?;
+                tx.prefetch(&keys).await?;
+                for keys in keys.chunks_exact(2) {
+                    tx.delete::<Token>(&keys[0]).await?;
+                    tx.delete::<TokenUse>(&keys[1]).await?;
+                }
+                self.record(&mut tx, actor, deed, Some(words.clone())).await?;
+                if let Committed::Yes = self.commit_accounts(tx).await? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every token of a user, ended or not.
+    pub(crate) async fn tokens_of(&self, login: &Login) -> Result<Vec<Token>> {
+        let mut tokens = Vec::new();
+        for ids in index_keys(&*self.store, Token::user_part(login)).await?.chunks(READ_CHUNK) {
+            let keys: Vec<Key> = ids.iter().map(|id| Ok(Token::key_of(&parsed(id)?))).collect::<Result<_>>()?;
+            let found = read_many::<Token>(&*self.store, &keys).await?;
+            tokens.extend(found.into_iter().flatten().map(|(_, token)| token));
+        }
+        Ok(tokens)
+    }
+}
+
+/// Tokens of others are not there for those who could not revoke them anyway.
+fn may_know_of(actor: &Actor, token: &Token) -> bool {
+    actor.as_account().is_none_or(|account| account.role == Role::Admin || account.login == token.login)
+}
+
+fn check(new: &NewToken) -> Result<()> {
+    let label = &new.label;
+    if label.trim().is_empty() || label.chars().nth(Token::MAX_LABEL_CHARS).is_some() {
+        return Err(Error::invalid(format!(
+            "a label is 1 to {} characters that say what the token is for",
+            Token::MAX_LABEL_CHARS
+        )));
+    }
+    if label.chars().any(char::is_control) {
+        return Err(Error::invalid("a label may not contain control characters"));
+    }
+    if label == BOOTSTRAP_LABEL {
+        return Err(Error::invalid(format!("the label `{label}` is the server's own; choose another one")));
+    }
+    if new.expires_in.is_some_and(|duration| duration < Duration::from_secs(1)) {
+        return Err(Error::invalid("a token works for at least one second; give a longer time, or none"));
+    }
+    let most = Token::MAX_SCOPE_NAMES;
+    if new.scopes.crates.len() > most || new.scopes.registries.len() > most {
+        return Err(Error::invalid(format!("a token has at most {most} crate patterns and {most} registries")));
+    }
+    Ok(())
+}
+
+/// Refuses what would let a new token do more than the one it is made with.
+fn require_within(account: &Account, scopes: &Scopes, expires_at: Option<Timestamp>) -> Result<()> {
+    let own = &account.scopes;
+    let beyond = |what: String| {
+        let label = &account.label;
+        Error::new(Kind::Forbidden, format!("the token `{label}` cannot make one that may do more: {what}"))
+    };
+    // An empty list of the creator does not restrict; an empty list of the new one would lift the restriction.
+    let endpoints: Vec<&str> = own.endpoints.iter().map(|endpoint| Endpoint::as_str(*endpoint)).collect();
+    let lifts = scopes.endpoints.is_empty() && !own.endpoints.is_empty();
+    if lifts || !scopes.endpoints.iter().all(|endpoint| own.allow(*endpoint)) {
+        return Err(beyond(format!("choose scopes among `{}`", endpoints.join("`, `"))));
+    }
+    let covered = |pattern: &CratePattern| own.crates.iter().any(|own| covers(own, pattern));
+    let crates: Vec<&str> = own.crates.iter().map(CratePattern::as_str).collect();
+    if !own.crates.is_empty() && (scopes.crates.is_empty() || !scopes.crates.iter().all(covered)) {
+        return Err(beyond(format!("choose crates within `{}`", crates.join("`, `"))));
+    }
+    let registries: Vec<&str> = own.registries.iter().map(AsRef::as_ref).collect();
+    let lifts = scopes.registries.is_empty() && !own.registries.is_empty();
+    if lifts || !scopes.registries.iter().all(|registry| own.cover_registry(registry)) {
+        return Err(beyond(format!("choose registries among `{}`", registries.join("`, `"))));
+    }
+    match account.expires_at {
+        Some(own_end) if expires_at.is_none_or(|end| end > own_end) => {
+            Err(beyond(format!("let the new one end by {own_end}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether every crate that one pattern means is meant by the other too.
+fn covers(outer: &CratePattern, inner: &CratePattern) -> bool {
+    let fold = |text: &str| text.to_ascii_lowercase().replace('-', "_");
+    let (outer, inner) = (fold(outer.as_str()), fold(inner.as_str()));
+    match outer.strip_suffix('*') {
+        Some(beginning) => inner.strip_suffix('*').unwrap_or(&inner).starts_with(beginning),
+        None => outer == inner,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+    use super::*;
+
+    #[test]
+    fn a_pattern_covers_what_lies_within_it() {
+        let check = |outer: &str, inner: &str, expected: bool| {
+            let (outer, inner): (CratePattern, CratePattern) = (outer.parse().unwrap(), inner.parse().unwrap());
+            assert_eq!(covers(&outer, &inner), expected, "{outer} {inner}");
+        };
+        check("*", "*", true);
+        check("*", "acme", true);
+        check("acme-*", "Acme_core", true);
+        check("acme-*", "acme_core-*", true);
+        check("acme-*", "acme-*", true);
+        check("acme-*", "acme*", false);
+        check("acme-*", "*", false);
+        check("acme-*", "acme", false);
+        check("acme", "ACME", true);
+        check("acme", "acme*", false);
+        check("acme", "acme-core", false);
+    }
+}
