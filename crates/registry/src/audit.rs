@@ -32,7 +32,13 @@ pub struct AuditFilter {
 
 impl Holdfast {
     /// The log entry of a deed, to be created in the deed's own commit.
-    pub(crate) fn audit(&self, actor: &Actor, deed: Deed<'_>, outcome: Outcome, detail: Option<String>) -> AuditEntry {
+    pub(crate) fn audit(
+        &self,
+        actor: &Actor,
+        deed: Deed<'_>,
+        outcome: Outcome,
+        detail: Option<String>,
+    ) -> AuditEntry {
         let millis = self.outside.unix_millis();
         let mut id = format!("{millis:015}-");
         for byte in self.outside.entropy::<6>() {
@@ -54,7 +60,13 @@ impl Holdfast {
     }
 
     /// Adds the log entry of a deed to its commit.
-    pub(crate) async fn record(&self, tx: &mut Tx, actor: &Actor, deed: Deed<'_>, detail: Option<String>) -> Result<()> {
+    pub(crate) async fn record(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        deed: Deed<'_>,
+        detail: Option<String>,
+    ) -> Result<()> {
         Ok(tx.create(&self.audit(actor, deed, Outcome::Done, detail)).await?)
     }
 
@@ -91,7 +103,13 @@ impl Holdfast {
     }
 
     /// Refuses a write before it begins, when the front already knows that it must.
-    pub async fn refuse_write(&self, actor: &Actor, action: &'static str, subject: &str, error: crate::Error) -> crate::Error {
+    pub async fn refuse_write(
+        &self,
+        actor: &Actor,
+        action: &'static str,
+        subject: &str,
+        error: crate::Error,
+    ) -> crate::Error {
         let deed = Deed { action, registry: None, subject };
         match self.logged(actor, deed, Err::<(), _>(error)).await {
             Ok(()) => unreachable!("an error stays an error"),
@@ -104,7 +122,7 @@ impl Holdfast {
         require(actor, Action::Administer)?;
         let began = read::<ServerRecord>(&*self.store, &ServerRecord::key_of()).await?;
         let oldest = began.map_or(self.outside.now(), |(_, server)| server.created_at);
-        let oldest = AuditEntry::part(oldest.minus(std::time::Duration::from_secs(86_400)));
+        let oldest = AuditEntry::part(oldest.minus(std::time::Duration::from_hours(24)));
         let mut month = self.outside.now();
         let mut found = Vec::new();
         loop {
@@ -118,8 +136,13 @@ impl Holdfast {
     }
 
     async fn audit_month(&self, part: &str, filter: &AuditFilter, found: &mut Vec<AuditEntry>) -> Result<()> {
-        let mut page =
-            Scan { part: part.to_owned(), after: None, before: filter.before.clone(), limit: 256, reverse: true };
+        let mut page = Scan {
+            part: part.to_owned(),
+            after: None,
+            before: filter.before.clone(),
+            limit: 256,
+            reverse: true,
+        };
         while found.len() < filter.limit {
             let entries = scan::<AuditEntry>(&*self.store, &page).await?;
             let Some((_, last)) = entries.last() else { return Ok(()) };
@@ -138,5 +161,5 @@ impl Holdfast {
 fn previous_month(moment: Timestamp) -> Timestamp {
     let text = moment.to_string();
     let day: u64 = text[8..10].parse().unwrap_or(31);
-    moment.minus(std::time::Duration::from_secs(day * 86_400))
+    moment.minus(std::time::Duration::from_hours(day * 24))
 }

@@ -41,7 +41,9 @@ pub(crate) struct TokenUses(Mutex<HashMap<TokenId, (Timestamp, Option<IpAddr>)>>
 impl TokenUses {
     fn note(&self, known: &Known, now: Timestamp, address: Option<IpAddr>) {
         let second = now.unix_seconds();
-        if known.noted.load(Ordering::Relaxed) == second || known.noted.swap(second, Ordering::Relaxed) == second {
+        if known.noted.load(Ordering::Relaxed) == second
+            || known.noted.swap(second, Ordering::Relaxed) == second
+        {
             return;
         }
         self.keep(TokenUse { id: known.account.token.clone(), at: now, address });
@@ -81,8 +83,9 @@ impl Holdfast {
         let uses = self.token_uses.take();
         for (index, chunk) in uses.chunks(USES_PER_COMMIT).enumerate() {
             if let Err(error) = self.write_token_uses(chunk).await {
-                let unwritten = &uses[index * USES_PER_COMMIT..];
-                unwritten.iter().for_each(|unwritten| self.token_uses.keep(unwritten.clone()));
+                for unwritten in &uses[index * USES_PER_COMMIT..] {
+                    self.token_uses.keep(unwritten.clone());
+                }
                 return Err(error);
             }
         }
@@ -113,10 +116,12 @@ impl Holdfast {
     /// The token that a secret leads to.
     pub(crate) async fn token_of(&self, digest: &Sha256) -> Result<Option<Token>> {
         let key = Token::digest_key(digest);
-        let Some(entry) = self.store.get_many(std::slice::from_ref(&key)).await?.into_iter().flatten().next() else {
+        let Some(entry) = self.store.get_many(std::slice::from_ref(&key)).await?.into_iter().flatten().next()
+        else {
             return Ok(None);
         };
-        let id: TokenId = serde_json::from_str(&entry.body).map_err(|source| StoreError::Corrupt { key, source })?;
+        let id: TokenId =
+            serde_json::from_str(&entry.body).map_err(|source| StoreError::Corrupt { key, source })?;
         let token = holdfast_store::read::<Token>(&*self.store, &Token::key_of(&id)).await?;
         Ok(token.map(|(_, token)| token).filter(|token| token.digest == *digest))
     }

@@ -14,7 +14,7 @@ const INDEX_INTERVAL: Duration = Duration::from_secs(1);
 /// After a local change the search index waits so long for more of them.
 const INDEX_GATHER: Duration = Duration::from_millis(50);
 /// The longest pause after a failure.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Tells tasks to end; dropping it does too.
 pub type Shutdown = watch::Receiver<bool>;
@@ -23,14 +23,18 @@ impl Holdfast {
     /// Runs everything until the shutdown, and then writes out what is counted in memory.
     pub async fn run_background(&self, shutdown: Shutdown) {
         tokio::join!(
-            self.supervise("search-index", shutdown.clone(), |this, shutdown| this.keep_index(shutdown)),
-            self.supervise("counters", shutdown.clone(), |this, shutdown| this.keep_counts(shutdown)),
-            self.supervise("sweeper", shutdown, |this, shutdown| this.keep_sweeping(shutdown)),
+            self.supervise("search-index", shutdown.clone(), super::holdfast::Holdfast::keep_index),
+            self.supervise("counters", shutdown.clone(), super::holdfast::Holdfast::keep_counts),
+            self.supervise("sweeper", shutdown, super::holdfast::Holdfast::keep_sweeping),
         );
     }
 
-    async fn supervise<F>(&self, task: &'static str, mut shutdown: Shutdown, run: impl Fn(Holdfast, Shutdown) -> F)
-    where
+    async fn supervise<F>(
+        &self,
+        task: &'static str,
+        mut shutdown: Shutdown,
+        run: impl Fn(Holdfast, Shutdown) -> F,
+    ) where
         F: Future<Output = Result<()>> + Send + 'static,
     {
         let mut pause = Duration::from_secs(1);

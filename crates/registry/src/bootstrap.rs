@@ -6,7 +6,7 @@ use crate::entity::{RegistryKind, RegistryRecord, Role, ServerRecord, Token, Tok
 use crate::error::{Error, Result};
 use crate::holdfast::Holdfast;
 use crate::tokens::BOOTSTRAP_LABEL;
-use holdfast_store::{Committed, Tx};
+use holdfast_store::{Committed, StoreError, Tx};
 use holdfast_types::{Login, RegistryName, Scopes, TokenId, TokenSecret};
 
 /// What a start found or made.
@@ -24,7 +24,9 @@ impl Holdfast {
     /// user `admin` and that no earlier given one does. Of several processes that start at once, one makes
     /// the server. An admin who was removed or disabled stays so.
     pub async fn start(&self, bootstrap_token: Option<&TokenSecret>) -> Result<FirstStart> {
-        let secret = bootstrap_token.cloned().unwrap_or_else(|| TokenSecret::from_entropy(self.outside.entropy()));
+        let secret =
+            bootstrap_token.cloned().unwrap_or_else(|| TokenSecret::from_entropy(self.outside.entropy()));
+        let mut created = false;
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
@@ -34,8 +36,18 @@ impl Holdfast {
                     self.create_server(&mut tx).await?;
                     self.replace_token(&mut tx, &secret).await?
                 }
+                // Our own first attempt took effect though nobody could tell.
+                Some(_) if created && self.token_of(&secret.digest()).await?.is_some() => {
+                    return Ok(FirstStart {
+                        created,
+                        token: Some(secret).filter(|_| bootstrap_token.is_none()),
+                    });
+                }
+                Some(_) if bootstrap_token.is_none() => {
+                    return Ok(FirstStart { created: false, token: None });
+                }
                 Some(server) => {
-                    if bootstrap_token.is_none() || !self.replace_token(&mut tx, &secret).await? {
+                    if !self.replace_token(&mut tx, &secret).await? {
                         return Ok(FirstStart { created: false, token: None });
                     }
                     // What is absent is not guarded; writing this makes two starts exclude each other.
@@ -43,9 +55,14 @@ impl Holdfast {
                     true
                 }
             };
-            if let Committed::Yes = self.commit_accounts(tx).await? {
-                let token = Some(secret).filter(|_| is_replaced && bootstrap_token.is_none());
-                return Ok(FirstStart { created: server.is_none(), token });
+            match tx.commit().await {
+                Ok(Committed::Yes) => {
+                    let token = Some(secret).filter(|_| is_replaced && bootstrap_token.is_none());
+                    return Ok(FirstStart { created: server.is_none(), token });
+                }
+                Ok(Committed::Conflict) => {}
+                Err(StoreError::UnknownOutcome { .. }) => created = server.is_none(),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -56,7 +73,8 @@ impl Holdfast {
         tx.create(&ServerRecord { created_at }).await?;
         if tx.get::<RegistryRecord>(&RegistryRecord::key_of(&name)).await?.is_none() {
             let kind = RegistryKind::Hosted;
-            let registry = RegistryRecord { name, kind, anonymous_read: false, required_fields: None, created_at };
+            let registry =
+                RegistryRecord { name, kind, anonymous_read: false, required_fields: None, created_at };
             tx.create(&registry).await?;
         }
         let login = admin();
@@ -103,7 +121,8 @@ impl Holdfast {
         };
         tx.create(&token).await?;
         let deed = Deed { action: "token-create", registry: None, subject: token.login.as_str() };
-        self.record(tx, &Actor::operator(), deed, Some(format!("`{}` as `{}`", token.id, token.label))).await?;
+        self.record(tx, &Actor::operator(), deed, Some(format!("`{}` as `{}`", token.id, token.label)))
+            .await?;
         Ok(true)
     }
 }

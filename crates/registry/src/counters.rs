@@ -60,7 +60,8 @@ impl Holdfast {
             let mut deltas: HashMap<Key, i64> = HashMap::new();
             for (Counted { registry, krate, version }, count) in &chunk {
                 let part = part(registry, krate);
-                for sort in ["total".to_owned(), format!("version/{version}"), format!("day/{day}/{version}")] {
+                for sort in ["total".to_owned(), format!("version/{version}"), format!("day/{day}/{version}")]
+                {
                     *deltas.entry(Key::new(&*part, sort)).or_default() += count;
                 }
             }

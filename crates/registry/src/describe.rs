@@ -44,12 +44,20 @@ pub struct DailyDownloads {
 
 impl Holdfast {
     /// A crate with its versions and downloads.
-    pub async fn describe(&self, actor: &Actor, registry: &RegistryName, name: &CrateName) -> Result<Description> {
+    pub async fn describe(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        name: &CrateName,
+    ) -> Result<Description> {
         let head = self.head_to_read(actor, registry, name).await?;
         let krate = head.canonical();
         let stored = scan_all::<Stored>(&*self.store, &Stored::part(registry, &krate)).await?;
-        let mut versions: Vec<Stored> =
-            stored.into_iter().map(|(_, version)| version).filter(|version| version.removed.is_none()).collect();
+        let mut versions: Vec<Stored> = stored
+            .into_iter()
+            .map(|(_, version)| version)
+            .filter(|version| version.removed.is_none())
+            .collect();
         if versions.is_empty() {
             return Err(no_such_crate(name.as_str()));
         }
@@ -65,7 +73,7 @@ impl Holdfast {
         name: &CrateName,
     ) -> Result<Vec<DailyDownloads>> {
         let head = self.head_to_read(actor, registry, name).await?;
-        let first = self.outside.now().minus(Duration::from_secs(90 * 86_400)).day();
+        let first = self.outside.now().minus(Duration::from_hours(2160)).day();
         let mut page = Scan::first(counters::part(registry, &head.canonical()), 512);
         page.after = Some(format!("day/{first}"));
         page.before = Some("day0".to_owned());
@@ -75,11 +83,17 @@ impl Holdfast {
             let Some((last, _)) = found.last() else { return Ok(days) };
             page.after = Some(last.sort.clone());
             for (key, count) in found {
-                let Some((day, version)) = key.sort.strip_prefix("day/").and_then(|rest| rest.split_once('/')) else {
+                let Some((day, version)) =
+                    key.sort.strip_prefix("day/").and_then(|rest| rest.split_once('/'))
+                else {
                     continue;
                 };
                 let Ok(version) = version.parse() else { continue };
-                days.push(DailyDownloads { day: day.to_owned(), version, count: u64::try_from(count).unwrap_or(0) });
+                days.push(DailyDownloads {
+                    day: day.to_owned(),
+                    version,
+                    count: u64::try_from(count).unwrap_or(0),
+                });
             }
         }
     }
@@ -106,7 +120,8 @@ impl Holdfast {
             let Some((_, last)) = heads.last() else { break };
             page.after = Some(last.canonical().to_string());
             let visible = heads.into_iter().map(|(_, head)| head).filter(|head| {
-                head.max_version.is_some() && limited.is_none_or(|account| account.scopes.cover_crate(&head.canonical()))
+                head.max_version.is_some()
+                    && limited.is_none_or(|account| account.scopes.cover_crate(&head.canonical()))
             });
             crates.extend(visible.take(limit as usize - crates.len()));
         }
@@ -122,7 +137,11 @@ impl Holdfast {
         for (_, count) in self.store.counters(&page).await? {
             downloads.total = u64::try_from(count).unwrap_or(0);
         }
-        page = Scan { after: Some("version/".to_owned()), before: Some("version0".to_owned()), ..Scan::first(part, 512) };
+        page = Scan {
+            after: Some("version/".to_owned()),
+            before: Some("version0".to_owned()),
+            ..Scan::first(part, 512)
+        };
         loop {
             let found = self.store.counters(&page).await?;
             let Some((last, _)) = found.last() else { return Ok(downloads) };

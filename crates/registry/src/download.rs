@@ -28,9 +28,9 @@ impl Holdfast {
         let krate = name.canonical();
         let index = self.crate_file(actor, registry, &krate, name).await?;
         let key = version.key();
-        let (sha256, size_bytes) = index
-            .file(&key)
-            .ok_or_else(|| Error::not_found(format!("there is no version `{version}` of the crate `{name}` here")))?;
+        let (sha256, size_bytes) = index.file(&key).ok_or_else(|| {
+            Error::not_found(format!("there is no version `{version}` of the crate `{name}` here"))
+        })?;
         let blob = self.blobs.get(&sha256).await.map_err(|error| lost(error, name, version))?;
         self.metrics.downloads.inc();
         self.counters.downloaded(registry, &krate, &key);
@@ -43,7 +43,9 @@ fn lost(error: BlobError, name: &CrateName, version: &Version) -> Error {
     match error {
         BlobError::NotFound(_) => Error::with_source(
             Kind::Internal,
-            format!("the file of `{name}@{version}` is missing on the server; its operator should run `holdfast fsck`"),
+            format!(
+                "the file of `{name}@{version}` is missing on the server; its operator should run `holdfast fsck`"
+            ),
             error,
         ),
         other => other.into(),

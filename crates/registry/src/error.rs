@@ -3,7 +3,7 @@
 use holdfast_blobs::BlobError;
 use holdfast_package::PackageError;
 use holdfast_search::SearchError;
-use holdfast_store::StoreError;
+use holdfast_store::{Batch, BatchError, StoreError};
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -111,17 +111,29 @@ impl From<StoreError> for Error {
                 "too many others are changing the same thing; try again in a few seconds",
                 error,
             ),
-            StoreError::Unavailable { .. } => {
-                Error::with_source(Kind::Unavailable, "the database does not answer; try again in a few seconds", error)
-            }
+            StoreError::Unavailable { .. } => Error::with_source(
+                Kind::Unavailable,
+                "the database does not answer; try again in a few seconds",
+                error,
+            ),
             StoreError::UnknownOutcome { .. } => Error::with_source(
                 Kind::Unavailable,
                 "the database failed while saving; repeat the request, which is safe even if it was saved",
                 error,
             ),
-            StoreError::Batch(_) | StoreError::Corrupt { .. } => {
-                Error::with_source(Kind::Internal, "the server could not process its own data; its log says more", error)
-            }
+            StoreError::Batch(BatchError::BodyTooLarge { .. } | BatchError::TooLarge) => Error::with_source(
+                Kind::TooLarge,
+                format!(
+                    "there is more metadata than fits into {} kB; use fewer features, dependencies or words",
+                    Batch::MAX_BODY_BYTES / 1024
+                ),
+                error,
+            ),
+            StoreError::Batch(_) | StoreError::Corrupt { .. } => Error::with_source(
+                Kind::Internal,
+                "the server could not process its own data; its log says more",
+                error,
+            ),
         }
     }
 }
@@ -135,18 +147,28 @@ impl From<BlobError> for Error {
                 "the server's storage is full; nothing was changed; ask its operator to make room",
                 error,
             ),
-            BlobError::Unavailable { .. } => {
-                Error::with_source(Kind::Unavailable, "the file storage does not answer; try again in a few seconds", error)
-            }
+            BlobError::Unavailable { .. } => Error::with_source(
+                Kind::Unavailable,
+                "the file storage does not answer; try again in a few seconds",
+                error,
+            ),
             // Whatever we look for is referred to by the metadata: that it is missing is never an answer.
-            _ => Error::with_source(Kind::Internal, "a stored file is missing or damaged; the server's log says more", error),
+            _ => Error::with_source(
+                Kind::Internal,
+                "a stored file is missing or damaged; the server's log says more",
+                error,
+            ),
         }
     }
 }
 
 impl From<SearchError> for Error {
     fn from(error: SearchError) -> Error {
-        Error::with_source(Kind::Unavailable, "search is not available now; try again in a few seconds", error)
+        Error::with_source(
+            Kind::Unavailable,
+            "search is not available now; try again in a few seconds",
+            error,
+        )
     }
 }
 

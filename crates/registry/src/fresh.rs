@@ -114,7 +114,12 @@ where
         self.entries.clear();
     }
 
-    async fn load<S: Source<K, V>>(&self, key: K, known: Option<V>, source: &S) -> Result<Option<V>, S::Error> {
+    async fn load<S: Source<K, V>>(
+        &self,
+        key: K,
+        known: Option<V>,
+        source: &S,
+    ) -> Result<Option<V>, S::Error> {
         let checked_micros = self.micros();
         let forgotten = self.slot(&key).load(Ordering::SeqCst);
         let found = source.load(&key, known).await?;

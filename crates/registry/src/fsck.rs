@@ -63,7 +63,8 @@ impl Holdfast {
         for (_, team) in &teams {
             members.entities::<Membership>(&Membership::part(&team.name)).await?;
         }
-        let member_parts: Vec<String> = users.iter().map(|(_, user)| Membership::teams_part(&user.login)).collect();
+        let member_parts: Vec<String> =
+            users.iter().map(|(_, user)| Membership::teams_part(&user.login)).collect();
         tell(findings, members.finish(&member_parts).await?);
         let logins = users.into_iter().map(|(_, user)| Principal::User(user.login));
         Ok(logins.chain(teams.into_iter().map(|(_, team)| Principal::Team(team.name))).collect())

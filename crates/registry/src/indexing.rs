@@ -10,7 +10,7 @@ use crate::search::access_label;
 use holdfast_search::{Change, Document, SearchIndex};
 use holdfast_store::{Scan, read_many, scan_all};
 use holdfast_types::{CanonicalName, RegistryName};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// How far each registry is indexed: the last sort key of its recent index.
@@ -26,7 +26,7 @@ const CHUNK: u32 = 2000;
 /// the sort key they had.
 #[derive(Default)]
 pub(crate) struct Tail {
-    done: HashMap<(RegistryName, String), ()>,
+    done: HashSet<(RegistryName, String)>,
 }
 
 impl Holdfast {
@@ -42,7 +42,12 @@ impl Holdfast {
     }
 
     /// Indexes one chunk of a registry; `false` when there was no full one.
-    async fn index_chunk(&self, index: &Arc<SearchIndex>, record: &RegistryRecord, tail: &mut Tail) -> Result<bool> {
+    async fn index_chunk(
+        &self,
+        index: &Arc<SearchIndex>,
+        record: &RegistryRecord,
+        tail: &mut Tail,
+    ) -> Result<bool> {
         let mut cursor: Cursor =
             index.cursor().and_then(|cursor| serde_json::from_str(&cursor).ok()).unwrap_or_default();
         let seen = cursor.get(&record.name).cloned().unwrap_or_default();
@@ -53,7 +58,8 @@ impl Holdfast {
         let changes = self.changes(record, &names).await?;
         let last = last.max(seen);
         cursor.insert(record.name.clone(), last.clone());
-        let cursor = serde_json::to_string(&cursor).map_err(|e| Error::with_source(Kind::Internal, "no cursor", e))?;
+        let cursor =
+            serde_json::to_string(&cursor).map_err(|e| Error::with_source(Kind::Internal, "no cursor", e))?;
         let writer = index.clone();
         let task = tokio::task::spawn_blocking(move || writer.apply(&changes, &cursor));
         task.await.map_err(|e| Error::with_source(Kind::Internal, "the search index failed", e))??;
@@ -72,7 +78,7 @@ impl Holdfast {
             let Some(last) = docs.last() else { break };
             page.after = Some(last.key.sort.clone());
             let sorts = docs.into_iter().map(|doc| doc.key.sort);
-            let new = sorts.filter(|sort| !tail.done.contains_key(&(registry.clone(), sort.clone())));
+            let new = sorts.filter(|sort| !tail.done.contains(&(registry.clone(), sort.clone())));
             found.extend(new.take(CHUNK as usize - found.len()));
         }
         Ok(found)
@@ -105,8 +111,8 @@ impl Tail {
     /// Remembers what was indexed, and forgets what no later scan can show again.
     fn remember(&mut self, registry: &RegistryName, sorts: Vec<String>, last: &str) {
         let horizon = earlier(last);
-        self.done.extend(sorts.into_iter().map(|sort| ((registry.clone(), sort), ())));
-        self.done.retain(|(place, sort), ()| place != registry || *sort > horizon);
+        self.done.extend(sorts.into_iter().map(|sort| (registry.clone(), sort)));
+        self.done.retain(|(place, sort)| place != registry || *sort > horizon);
     }
 }
 

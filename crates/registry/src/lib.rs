@@ -57,4 +57,3 @@ pub use sweep::Swept;
 pub use tokens::NewToken;
 pub use users::NewUser;
 pub use yank::Yank;
-

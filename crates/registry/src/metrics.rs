@@ -30,9 +30,21 @@ impl Metrics {
         page.register("holdfast_published", "Versions published", self.published.clone());
         page.register("holdfast_downloads", "Crate files handed out", self.downloads.clone());
         page.register("holdfast_refused", "Writes refused, by verb", self.refused.clone());
-        page.register("holdfast_store_reads", "Cache misses and checks that asked the database", self.store_reads.clone());
-        page.register("holdfast_task_restarts", "Background tasks started again, by task", self.restarts.clone());
+        page.register(
+            "holdfast_store_reads",
+            "Cache misses and checks that asked the database",
+            self.store_reads.clone(),
+        );
+        page.register(
+            "holdfast_task_restarts",
+            "Background tasks started again, by task",
+            self.restarts.clone(),
+        );
         page.register("holdfast_searchable_crates", "Crates in the search index", self.searchable.clone());
-        page.register("holdfast_unaudited_refusals", "Refusals beyond the audit log's rate", self.unaudited.clone());
+        page.register(
+            "holdfast_unaudited_refusals",
+            "Refusals beyond the audit log's rate",
+            self.unaudited.clone(),
+        );
     }
 }

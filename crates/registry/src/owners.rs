@@ -11,12 +11,21 @@ use holdfast_types::{CrateName, Endpoint, Principal, RegistryName};
 
 /// Without a crate there is no ownership to lack: the answer is that the crate is not there.
 pub(crate) fn hide_ownership(error: Error) -> Result<()> {
-    if error.kind() == Kind::Forbidden && error.detail().contains("does not own") { Ok(()) } else { Err(error) }
+    if error.kind() == Kind::Forbidden && error.detail().contains("does not own") {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }
 
 impl Holdfast {
     /// The owners of a crate, for all who may read it.
-    pub async fn owners(&self, actor: &Actor, registry: &RegistryName, name: &CrateName) -> Result<Vec<Principal>> {
+    pub async fn owners(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        name: &CrateName,
+    ) -> Result<Vec<Principal>> {
         Ok(self.head_to_read(actor, registry, name).await?.owners)
     }
 
@@ -57,7 +66,8 @@ impl Holdfast {
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            let mut head = self.head_to_change(&mut tx, actor, registry, name, Endpoint::ChangeOwners).await?;
+            let mut head =
+                self.head_to_change(&mut tx, actor, registry, name, Endpoint::ChangeOwners).await?;
             if added.len() > CrateHead::MAX_OWNERS {
                 return Err(too_many_owners());
             }
@@ -90,7 +100,8 @@ impl Holdfast {
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            let mut head = self.head_to_change(&mut tx, actor, registry, name, Endpoint::ChangeOwners).await?;
+            let mut head =
+                self.head_to_change(&mut tx, actor, registry, name, Endpoint::ChangeOwners).await?;
             if let Some(stranger) = removed.iter().find(|owner| !head.owners.contains(owner)) {
                 return Err(Error::invalid(format!("`{stranger}` is not an owner of `{}`", head.name)));
             }
@@ -145,7 +156,10 @@ async fn require_present(tx: &mut Tx, owner: &Principal) -> Result<()> {
 fn too_many_owners() -> Error {
     Error::new(
         Kind::TooMany,
-        format!("a crate has at most {} owners; put people into a team and add `team:NAME`", CrateHead::MAX_OWNERS),
+        format!(
+            "a crate has at most {} owners; put people into a team and add `team:NAME`",
+            CrateHead::MAX_OWNERS
+        ),
     )
 }
 

@@ -32,7 +32,11 @@ where
     T: FromStr<Err: StdError + Send + Sync + 'static>,
 {
     text.parse().map_err(|source| {
-        Error::with_source(Kind::Internal, "the server could not process its own data; its log says more", source)
+        Error::with_source(
+            Kind::Internal,
+            "the server could not process its own data; its log says more",
+            source,
+        )
     })
 }
 
@@ -62,7 +66,8 @@ impl Holdfast {
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            let Some(mut head) = tx.get::<CrateHead>(key).await?.filter(|head| head.owners.contains(owner)) else {
+            let Some(mut head) = tx.get::<CrateHead>(key).await?.filter(|head| head.owners.contains(owner))
+            else {
                 return Ok(());
             };
             if head.owners.len() == 1 {
@@ -70,7 +75,8 @@ impl Holdfast {
             }
             head.owners.retain(|other| other != owner);
             tx.put(&head).await?;
-            let deed = Deed { action: "owner-remove", registry: Some(&head.registry), subject: head.name.as_str() };
+            let deed =
+                Deed { action: "owner-remove", registry: Some(&head.registry), subject: head.name.as_str() };
             self.record(&mut tx, actor, deed, Some(format!("`{owner}`, who is being removed"))).await?;
             if let Committed::Yes = tx.commit().await? {
                 return Ok(());

@@ -12,9 +12,10 @@ use crate::holdfast::Holdfast;
 use crate::rights::{Action, require};
 use holdfast_blobs::{Staged, Staging};
 use holdfast_package::{Package, PackageError};
-use holdfast_store::{Committed, Tx, scan_all};
+use holdfast_store::{Committed, Key, Tx, scan_all};
 use holdfast_types::{
-    CrateName, Endpoint, IndexLine, Login, Principal, PublishMetadata, RegistryName, Sha256, Timestamp, Version,
+    CrateName, Endpoint, IndexLine, Login, Principal, PublishMetadata, RegistryName, Sha256, Timestamp,
+    Version,
 };
 
 /// What comes in with a publish.
@@ -60,7 +61,7 @@ struct Prepared {
 /// What a transaction found about the version to be published.
 enum Found {
     Nothing,
-    Crate(CrateHead),
+    Crate(Box<CrateHead>),
     Again,
 }
 
@@ -77,7 +78,12 @@ impl Holdfast {
     }
 
     /// Publishes a version. The same bytes again are success.
-    pub async fn publish(&self, actor: &Actor, registry: &RegistryName, upload: Upload<'_>) -> Result<Receipt> {
+    pub async fn publish(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        upload: Upload<'_>,
+    ) -> Result<Receipt> {
         let metadata = PublishMetadata::parse(upload.metadata).map_err(Error::invalid);
         let subject = metadata.as_ref().map_or_else(|_| String::new(), |m| format!("{}@{}", m.name, m.vers));
         let deed = Deed { action: "publish", registry: Some(registry), subject: &subject };
@@ -99,13 +105,16 @@ impl Holdfast {
         let record = self.enter(actor, registry).await?;
         require(actor, Action::Upload(&record))?;
         let (limits, index) = (self.settings.package, own_index.to_owned());
-        let (staged, package) = self.open_package(staged, move |file| holdfast_package::read(file, &limits, &index)).await?;
+        let (staged, package) =
+            self.open_package(staged, move |file| holdfast_package::read(file, &limits, &index)).await?;
         let (name, version) = (package.metadata.name.clone(), package.metadata.vers.clone());
         let subject = format!("{name}@{version}");
         let deed = Deed { action: "publish", registry: Some(registry), subject: &subject };
         let own_index = own_index.to_owned();
         let result = async {
-            if let Found::Again = self.look(&mut Tx::new(&self.store), actor, &record, &name, &version, staged.sha256()).await? {
+            if let Found::Again =
+                self.look(&mut Tx::new(&self.store), actor, &record, &name, &version, staged.sha256()).await?
+            {
                 return Ok(Receipt { name, version, warnings: package.warnings, outcome: Published::Again });
             }
             self.keep_and_commit(actor, deed, &record, staged, package, own_index).await
@@ -126,14 +135,18 @@ impl Holdfast {
         let record = self.enter(actor, registry).await?;
         require(actor, Action::Upload(&record))?;
         let (name, version) = (metadata.name.clone(), metadata.vers.clone());
-        let found = self.look(&mut Tx::new(&self.store), actor, &record, &name, &version, staged.sha256()).await?;
+        let found =
+            self.look(&mut Tx::new(&self.store), actor, &record, &name, &version, staged.sha256()).await?;
         if let Found::Again = found {
             return Ok(Receipt { name, version, warnings: Vec::new(), outcome: Published::Again });
         }
-        let required = record.required_fields.clone().unwrap_or_else(|| self.settings.required_fields.clone());
+        let required =
+            record.required_fields.clone().unwrap_or_else(|| self.settings.required_fields.clone());
         let (limits, index) = (self.settings.package, own_index.to_owned());
         let (staged, package) = self
-            .open_package(staged, move |file| holdfast_package::verify(file, &limits, &metadata, &required, &index))
+            .open_package(staged, move |file| {
+                holdfast_package::verify(file, &limits, &metadata, &required, &index)
+            })
             .await?;
         self.keep_and_commit(actor, deed, &record, staged, package, own_index.to_owned()).await
     }
@@ -146,10 +159,12 @@ impl Holdfast {
     ) -> Result<(Staged, Package)> {
         let task = tokio::task::spawn_blocking(move || {
             let reader = staged.reader().map_err(unreadable)?;
-            let package = open(reader).map_err(|error| if error.is_read() { unreadable(error) } else { error.into() })?;
+            let package = open(reader)
+                .map_err(|error| if error.is_read() { unreadable(error) } else { error.into() })?;
             Ok((staged, package))
         });
-        task.await.map_err(|e| Error::with_source(Kind::Internal, "the server could not verify the package", e))?
+        task.await
+            .map_err(|e| Error::with_source(Kind::Internal, "the server could not verify the package", e))?
     }
 
     async fn keep_and_commit(
@@ -164,27 +179,51 @@ impl Holdfast {
         let size_bytes = staged.size_bytes();
         let sha256 = self.blobs.keep(staged).await?;
         let prepared = Prepared { package, sha256, size_bytes, own_index };
-        let (name, version) = (prepared.package.metadata.name.clone(), prepared.package.metadata.vers.clone());
+        let (name, version) =
+            (prepared.package.metadata.name.clone(), prepared.package.metadata.vers.clone());
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
+            tx.prefetch(&Holdfast::keys(actor, &record.name, &name, &version)).await?;
             let found = self.look(&mut tx, actor, record, &name, &version, sha256).await?;
             let head = match found {
                 Found::Again => None,
-                Found::Crate(head) => Some(head),
+                Found::Crate(head) => Some(*head),
                 Found::Nothing => Some(self.new_head(&mut tx, actor, record, &prepared).await?),
             };
             let Some(head) = head else {
-                return Ok(Receipt { name, version, warnings: prepared.package.warnings, outcome: Published::Again });
+                return Ok(Receipt {
+                    name,
+                    version,
+                    warnings: prepared.package.warnings,
+                    outcome: Published::Again,
+                });
             };
             self.write(&mut tx, actor, head, &prepared).await?;
             self.record(&mut tx, actor, deed, Some(sha256.to_string())).await?;
             if let Committed::Yes = tx.commit().await? {
                 self.crate_changed(&record.name, &name.canonical());
                 self.metrics.published.inc();
-                return Ok(Receipt { name, version, warnings: prepared.package.warnings, outcome: Published::New });
+                return Ok(Receipt {
+                    name,
+                    version,
+                    warnings: prepared.package.warnings,
+                    outcome: Published::New,
+                });
             }
         }
+    }
+
+    /// Everything that the commit of a publish reads, to be fetched in one trip.
+    fn keys(actor: &Actor, registry: &RegistryName, name: &CrateName, version: &Version) -> Vec<Key> {
+        let krate = name.canonical();
+        let user = actor.login().map(User::key_of);
+        let keys = [
+            CrateHead::key_of(registry, &krate),
+            Stored::key_of(registry, &krate, &version.key()),
+            Readme::key_of(registry, &krate),
+        ];
+        keys.into_iter().chain(user).collect()
     }
 
     /// Finds out what is there, and whether the actor may publish on top of it.
@@ -213,12 +252,11 @@ impl Holdfast {
             )));
         }
         match tx.get::<Stored>(&version_key).await? {
-            None => Ok(Found::Crate(head)),
             Some(stored) if stored.line.cksum != sha256 || stored.line.vers != *version => {
                 Err(taken(name, &stored, version))
             }
             Some(stored) if stored.removed.is_none() => Ok(Found::Again),
-            Some(_) => Ok(Found::Crate(head)),
+            Some(_) | None => Ok(Found::Crate(Box::new(head))),
         }
     }
 
@@ -248,15 +286,14 @@ impl Holdfast {
     /// Who owns a new crate: whoever publishes it, or an admin when the operator does. Until the commit it
     /// must stay a user who may own things.
     async fn first_owner(&self, tx: &mut Tx, actor: &Actor) -> Result<Login> {
-        let login = match actor.login() {
-            Some(login) => login.clone(),
-            None => {
-                let users = scan_all::<User>(&*self.store, User::PART).await?;
-                let admin = users.into_iter().map(|(_, user)| user).find(User::is_active_admin);
-                admin.map(|admin| admin.login).ok_or_else(|| {
-                    Error::invalid("nobody can own the crate; make an admin first with `holdfast user add NAME --role admin`")
-                })?
-            }
+        let login = if let Some(login) = actor.login() {
+            login.clone()
+        } else {
+            let users = scan_all::<User>(&*self.store, User::PART).await?;
+            let admin = users.into_iter().map(|(_, user)| user).find(User::is_active_admin);
+            admin.map(|admin| admin.login).ok_or_else(|| {
+                Error::invalid("nobody can own the crate; make an admin first with `holdfast user add NAME --role admin`")
+            })?
         };
         let user = tx.get::<User>(&User::key_of(&login)).await?;
         if user.is_none_or(|user| user.disabled || user.leaving) {
@@ -266,7 +303,13 @@ impl Holdfast {
     }
 
     /// Writes the version, and the head as it is with it.
-    async fn write(&self, tx: &mut Tx, actor: &Actor, mut head: CrateHead, prepared: &Prepared) -> Result<()> {
+    async fn write(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        mut head: CrateHead,
+        prepared: &Prepared,
+    ) -> Result<()> {
         let millis = self.outside.unix_millis();
         let now = Timestamp::from_unix_seconds(i64::try_from(millis / 1000).unwrap_or(i64::MAX));
         let metadata = &prepared.package.metadata;
@@ -279,10 +322,14 @@ impl Holdfast {
             about: about(&prepared.package),
             removed: None,
         };
-        let is_best = head.max_version.as_ref().is_none_or(|max| head.max_yanked || max.rank() <= stored.line.vers.rank());
+        let is_best = head
+            .max_version
+            .as_ref()
+            .is_none_or(|max| head.max_yanked || max.rank() <= stored.line.vers.rank());
         if is_best {
             head.show(Some(&stored));
-            let text = metadata.readme.clone().unwrap_or_default();
+            // For search only; without control characters its JSON stays within a document's limit.
+            let text = metadata.readme.as_deref().unwrap_or_default().replace(char::is_control, " ");
             tx.put(&Readme { registry: head.registry.clone(), krate: head.canonical(), text }).await?;
         }
         head.version_count += 1;
@@ -300,11 +347,15 @@ fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Err
 fn taken(name: &CrateName, stored: &Stored, version: &Version) -> Error {
     let there = &stored.line.vers;
     Error::conflict(if stored.removed.is_some() {
-        format!("`{name}@{there}` was removed by an admin, and its number cannot be used for other bytes; choose a new version")
+        format!(
+            "`{name}@{there}` was removed by an admin, and its number cannot be used for other bytes; choose a new version"
+        )
     } else if there == version {
         format!("`{name}@{there}` is already published with other bytes; choose a new version")
     } else {
-        format!("`{name}@{there}` is already published, and build metadata does not make `{version}` another version; choose a new version")
+        format!(
+            "`{name}@{there}` is already published, and build metadata does not make `{version}` another version; choose a new version"
+        )
     })
 }
 

@@ -37,7 +37,6 @@ pub struct NewRegistry {
 
 /// What to change of a registry; `None` leaves it.
 #[derive(Clone, Debug, Default)]
-#[expect(clippy::option_option, reason = "outside: whether to change it; inside: what it may be changed to")]
 pub struct RegistryChange {
     /// Whether reading needs no login.
     pub anonymous_read: Option<bool>,
@@ -90,7 +89,12 @@ impl Holdfast {
         self.logged(actor, deed, self.try_remove_registry(actor, deed, name).await).await
     }
 
-    async fn try_create_registry(&self, actor: &Actor, deed: Deed<'_>, new: &NewRegistry) -> Result<RegistryRecord> {
+    async fn try_create_registry(
+        &self,
+        actor: &Actor,
+        deed: Deed<'_>,
+        new: &NewRegistry,
+    ) -> Result<RegistryRecord> {
         require(actor, Action::Administer)?;
         let record = RegistryRecord {
             name: new.name.clone(),

@@ -26,7 +26,12 @@ impl Holdfast {
     }
 
     /// Removes every version of a crate, one by one, and says how many. Its name and owners stay.
-    pub async fn remove_crate(&self, actor: &Actor, registry: &RegistryName, name: &CrateName) -> Result<u32> {
+    pub async fn remove_crate(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        name: &CrateName,
+    ) -> Result<u32> {
         let deed = Deed { action: "remove", registry: Some(registry), subject: name.as_str() };
         self.logged(actor, deed, require(actor, Action::Administer)).await?;
         let versions = scan_all::<Stored>(&*self.store, &Stored::part(registry, &name.canonical())).await?;

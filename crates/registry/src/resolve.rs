@@ -72,7 +72,12 @@ pub(crate) fn cache(outside: &Arc<dyn Outside>, settings: &Settings) -> IndexCac
 impl Holdfast {
     /// The index file of a crate. `name` is the last part of the path that was asked for; a crate under
     /// another spelling is not there, as cargo expects, who then tries that spelling itself.
-    pub async fn index_file(&self, actor: &Actor, registry: &RegistryName, name: &CrateName) -> Result<Arc<IndexFile>> {
+    pub async fn index_file(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        name: &CrateName,
+    ) -> Result<Arc<IndexFile>> {
         let file = self.crate_file(actor, registry, &name.canonical(), name).await?;
         if file.lower_name != name.as_str() {
             return Err(no_such_crate(name.as_str()));
@@ -110,16 +115,19 @@ impl Source<CrateKey, Arc<IndexFile>> for Holdfast {
         self.metrics.store_reads.inc();
         loop {
             let head_key = CrateHead::key_of(registry, krate);
-            let Some((rev, head)) = read::<CrateHead>(&*self.store, &head_key).await? else { return Ok(None) };
+            let Some((rev, head)) = read::<CrateHead>(&*self.store, &head_key).await? else {
+                return Ok(None);
+            };
             if let Some(known) = known.as_ref().filter(|known| known.rev == rev) {
                 return Ok(Some(known.clone()));
             }
-            let mut versions: Vec<Version> = scan_all::<Version>(&*self.store, &Version::part(registry, krate))
-                .await?
-                .into_iter()
-                .map(|(_, version)| version)
-                .filter(|version| version.removed.is_none())
-                .collect();
+            let mut versions: Vec<Version> =
+                scan_all::<Version>(&*self.store, &Version::part(registry, krate))
+                    .await?
+                    .into_iter()
+                    .map(|(_, version)| version)
+                    .filter(|version| version.removed.is_none())
+                    .collect();
             // The scan is not one moment with the head; had the crate changed meanwhile, the two might not fit.
             let after = read::<CrateHead>(&*self.store, &head_key).await?;
             if after.is_none_or(|(after, _)| after != rev) {
@@ -141,8 +149,10 @@ async fn render(lower_name: String, rev: Rev, versions: &[Version]) -> Result<In
         body.push_str(&version.line.to_json());
         body.push('\n');
     }
-    let mut files: Vec<_> =
-        versions.iter().map(|version| (version.line.vers.key(), version.line.cksum, version.size_bytes)).collect();
+    let mut files: Vec<_> = versions
+        .iter()
+        .map(|version| (version.line.vers.key(), version.line.cksum, version.size_bytes))
+        .collect();
     files.sort_by(|a, b| a.0.cmp(&b.0));
     let body = Bytes::from(body);
     let etag = format!("\"{}\"", Sha256::of(&body));
@@ -154,14 +164,15 @@ async fn render(lower_name: String, rev: Rev, versions: &[Version]) -> Result<In
 async fn compress(body: Bytes) -> Result<Option<Bytes>> {
     const ONE_PACKET_BYTES: usize = 1200;
     const INLINE_BYTES: usize = 32 * 1024;
-    let gzip = match body.len() {
-        ..ONE_PACKET_BYTES => return Ok(None),
-        ..INLINE_BYTES => gzip(&body),
-        _ => {
-            let body = body.clone();
-            let task = tokio::task::spawn_blocking(move || gzip(&body));
-            task.await.map_err(|e| Error::with_source(crate::Kind::Internal, "the server is stopping", e))?
-        }
+    if body.len() < ONE_PACKET_BYTES {
+        return Ok(None);
+    }
+    let gzip = if body.len() < INLINE_BYTES {
+        gzip(&body)
+    } else {
+        let body = body.clone();
+        let task = tokio::task::spawn_blocking(move || gzip(&body));
+        task.await.map_err(|e| Error::with_source(crate::Kind::Internal, "the server is stopping", e))?
     };
     Ok(Some(gzip).filter(|gzip| gzip.len() < body.len()))
 }

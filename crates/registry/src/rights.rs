@@ -47,7 +47,9 @@ pub fn reads_are_limited(account: &Account) -> bool {
 
 fn require_anonymous(action: Action<'_>) -> Result<()> {
     match action {
-        Action::Enter(registry) | Action::Browse(registry) | Action::Read(registry, _) if registry.anonymous_read => {
+        Action::Enter(registry) | Action::Browse(registry) | Action::Read(registry, _)
+            if registry.anonymous_read =>
+        {
             Ok(())
         }
         _ => Err(unauthenticated()),
@@ -76,8 +78,12 @@ fn require_scope(account: &Account, action: Action<'_>) -> Result<()> {
             let endpoint = if update { Endpoint::PublishUpdate } else { Endpoint::PublishNew };
             (Some(endpoint), Some(registry), None)
         }
-        Action::PublishNew(registry, krate) => (Some(Endpoint::PublishNew), Some(registry), Some(krate.clone())),
-        Action::Change(registry, krate, _, endpoint) => (Some(endpoint), Some(registry), Some(krate.canonical())),
+        Action::PublishNew(registry, krate) => {
+            (Some(Endpoint::PublishNew), Some(registry), Some(krate.clone()))
+        }
+        Action::Change(registry, krate, _, endpoint) => {
+            (Some(endpoint), Some(registry), Some(krate.canonical()))
+        }
         Action::OwnAccount(_) | Action::Administer => (Some(Endpoint::Admin), None, None),
     };
     if let Some(endpoint) = endpoint.filter(|endpoint| !scopes.allow(*endpoint)) {
@@ -87,13 +93,18 @@ fn require_scope(account: &Account, action: Action<'_>) -> Result<()> {
         )));
     }
     if let Some(registry) = registry.filter(|registry| !scopes.cover_registry(&registry.name)) {
-        return Err(forbidden(format!("the token `{}` is not for the registry `{}`", account.label, registry.name)));
+        return Err(forbidden(format!(
+            "the token `{}` is not for the registry `{}`",
+            account.label, registry.name
+        )));
     }
     match krate.filter(|krate| !scopes.cover_crate(krate)) {
         None => Ok(()),
         // A crate that a reader may not see is not there.
         Some(krate) if endpoint == Some(Endpoint::Read) => Err(no_such_crate(krate.as_str())),
-        Some(krate) => Err(forbidden(format!("the token `{}` is not for the crate `{krate}`", account.label))),
+        Some(krate) => {
+            Err(forbidden(format!("the token `{}` is not for the crate `{krate}`", account.label)))
+        }
     }
 }
 

@@ -34,7 +34,12 @@ pub struct SearchPage {
 
 impl Holdfast {
     /// Searches a registry.
-    pub async fn search(&self, actor: &Actor, registry: &RegistryName, request: SearchRequest) -> Result<SearchPage> {
+    pub async fn search(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        request: SearchRequest,
+    ) -> Result<SearchPage> {
         let record = self.registry(registry).await?;
         require(actor, Action::Browse(&record))?;
         let query = Query {
@@ -60,7 +65,10 @@ impl Holdfast {
         let record = self.registry(registry).await?;
         self.head_to_read(actor, registry, name).await?;
         let (place, krate, access) = (registry.to_string(), name.canonical(), vec![access_label(&record)]);
-        self.page(actor, &record, move |index| index.dependents(&place, krate.as_str(), &access, offset, limit)).await
+        self.page(actor, &record, move |index| {
+            index.dependents(&place, krate.as_str(), &access, offset, limit)
+        })
+        .await
     }
 
     async fn page(
@@ -69,8 +77,10 @@ impl Holdfast {
         record: &RegistryRecord,
         ask: impl FnOnce(&SearchIndex) -> Result<Hits, SearchError> + Send + 'static,
     ) -> Result<SearchPage> {
-        let index: Arc<SearchIndex> =
-            self.search.clone().ok_or_else(|| Error::new(Kind::Unavailable, "this process has no search index"))?;
+        let index: Arc<SearchIndex> = self
+            .search
+            .clone()
+            .ok_or_else(|| Error::new(Kind::Unavailable, "this process has no search index"))?;
         let task = tokio::task::spawn_blocking(move || ask(&index));
         let hits = task.await.map_err(|e| Error::with_source(Kind::Internal, "the search failed", e))??;
         let keys: Vec<_> = hits

@@ -27,8 +27,8 @@ impl Default for Settings {
             required_fields: RequiredFields::default(),
             staleness: Duration::from_secs(1),
             index_cache_bytes: 64 * 1024 * 1024,
-            sweep_interval: Duration::from_secs(24 * 3600),
-            sweep_grace: Duration::from_secs(24 * 3600),
+            sweep_interval: Duration::from_hours(24),
+            sweep_grace: Duration::from_hours(24),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Holdfast {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(self.outside.unix_millis());
         let horizon = now.checked_sub(grace).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut swept = Swept::default();
-        let abandoned = now.checked_sub(grace.max(Duration::from_secs(3600))).unwrap_or(SystemTime::UNIX_EPOCH);
+        let abandoned = now.checked_sub(grace.max(Duration::from_hours(1))).unwrap_or(SystemTime::UNIX_EPOCH);
         self.blobs.tidy_staging(abandoned).await?;
         let mut after = None;
         loop {

@@ -77,7 +77,13 @@ impl Holdfast {
         }
     }
 
-    async fn try_add_member(&self, actor: &Actor, deed: Deed<'_>, team: &TeamName, login: &Login) -> Result<()> {
+    async fn try_add_member(
+        &self,
+        actor: &Actor,
+        deed: Deed<'_>,
+        team: &TeamName,
+        login: &Login,
+    ) -> Result<()> {
         require(actor, Action::Administer)?;
         let membership = Membership { team: team.clone(), login: login.clone(), since: self.outside.now() };
         let mut retry = self.retry();
@@ -96,7 +102,13 @@ impl Holdfast {
         }
     }
 
-    async fn try_remove_member(&self, actor: &Actor, deed: Deed<'_>, team: &TeamName, login: &Login) -> Result<()> {
+    async fn try_remove_member(
+        &self,
+        actor: &Actor,
+        deed: Deed<'_>,
+        team: &TeamName,
+        login: &Login,
+    ) -> Result<()> {
         require(actor, Action::Administer)?;
         let key = Membership::key_of(team, login);
         let mut retry = self.retry();
@@ -127,7 +139,13 @@ impl Holdfast {
         self.delete_team(actor, deed, name).await
     }
 
-    async fn switch_leaving(&self, actor: &Actor, deed: Deed<'_>, name: &TeamName, to: Leaving) -> Result<()> {
+    async fn switch_leaving(
+        &self,
+        actor: &Actor,
+        deed: Deed<'_>,
+        name: &TeamName,
+        to: Leaving,
+    ) -> Result<()> {
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
@@ -148,7 +166,13 @@ impl Holdfast {
     }
 
     /// Marks a team and takes from it what refers to it.
-    async fn clear_team(&self, actor: &Actor, deed: Deed<'_>, owner: &Principal, name: &TeamName) -> Result<()> {
+    async fn clear_team(
+        &self,
+        actor: &Actor,
+        deed: Deed<'_>,
+        owner: &Principal,
+        name: &TeamName,
+    ) -> Result<()> {
         // A team that must stay is refused before anything is done to it.
         self.require_other_owners(owner).await?;
         self.switch_leaving(actor, deed, name, Leaving::Begun).await?;
@@ -157,7 +181,8 @@ impl Holdfast {
         self.disown(actor, owner).await?;
         let mut pages = Pages::new(&*self.store, Membership::part(name));
         while let Some(members) = pages.next_entities::<Membership>().await? {
-            let members: Vec<_> = members.into_iter().map(|(_, member)| (member.team, member.login)).collect();
+            let members: Vec<_> =
+                members.into_iter().map(|(_, member)| (member.team, member.login)).collect();
             for memberships in members.chunks(MEMBERSHIPS_PER_COMMIT) {
                 self.end_memberships(actor, deed, memberships).await?;
             }
@@ -211,7 +236,9 @@ fn require_account(actor: &Actor) -> Result<()> {
 }
 
 fn is_leaving(name: &TeamName) -> Error {
-    Error::conflict(format!("the team `{name}` is being removed; finish that with `holdfast team remove {name}`"))
+    Error::conflict(format!(
+        "the team `{name}` is being removed; finish that with `holdfast team remove {name}`"
+    ))
 }
 
 fn no_such_team(name: &TeamName) -> Error {

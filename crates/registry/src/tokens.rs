@@ -50,11 +50,19 @@ impl Holdfast {
 
     /// The tokens of one user, for themselves and for admins; or of all, for admins. With the last use of
     /// each, which may lag by a few seconds.
-    pub async fn list_tokens(&self, actor: &Actor, login: Option<&Login>) -> Result<Vec<(Token, Option<TokenUse>)>> {
+    pub async fn list_tokens(
+        &self,
+        actor: &Actor,
+        login: Option<&Login>,
+    ) -> Result<Vec<(Token, Option<TokenUse>)>> {
         require(actor, login.map_or(Action::Administer, Action::OwnAccount))?;
         let tokens = match login {
             Some(login) => self.tokens_of(login).await?,
-            None => scan_all::<Token>(&*self.store, Token::PART).await?.into_iter().map(|(_, token)| token).collect(),
+            None => scan_all::<Token>(&*self.store, Token::PART)
+                .await?
+                .into_iter()
+                .map(|(_, token)| token)
+                .collect(),
         };
         let mut listed = Vec::with_capacity(tokens.len());
         for tokens in tokens.chunks(READ_CHUNK) {
@@ -63,7 +71,8 @@ impl Holdfast {
             let uses = uses.into_iter().map(|found| found.map(|(_, last)| last));
             listed.extend(tokens.iter().cloned().zip(uses));
         }
-        listed.sort_by(|(a, _), (b, _)| (&a.login, a.created_at, &a.id).cmp(&(&b.login, b.created_at, &b.id)));
+        listed
+            .sort_by(|(a, _), (b, _)| (&a.login, a.created_at, &a.id).cmp(&(&b.login, b.created_at, &b.id)));
         Ok(listed)
     }
 
@@ -76,11 +85,17 @@ impl Holdfast {
     /// Ends the token that the actor came with, which every token may do whatever its scopes.
     pub async fn revoke_current_token(&self, actor: &Actor) -> Result<()> {
         let id = actor.as_account().map(|account| account.token.clone());
-        let deed = Deed { action: "token-revoke", registry: None, subject: id.as_ref().map_or("", TokenId::as_str) };
+        let deed =
+            Deed { action: "token-revoke", registry: None, subject: id.as_ref().map_or("", TokenId::as_str) };
         self.logged(actor, deed, self.try_revoke_current(actor, deed, id.as_ref()).await).await
     }
 
-    async fn try_create_token(&self, actor: &Actor, deed: Deed<'_>, new: &NewToken) -> Result<(Token, TokenSecret)> {
+    async fn try_create_token(
+        &self,
+        actor: &Actor,
+        deed: Deed<'_>,
+        new: &NewToken,
+    ) -> Result<(Token, TokenSecret)> {
         require(actor, Action::OwnAccount(&new.login))?;
         check(new)?;
         let created_at = self.outside.now();
@@ -104,7 +119,10 @@ impl Holdfast {
             let mut tx = retry.begin().await?;
             let user = present_user(&mut tx, &new.login).await?;
             if user.disabled {
-                return Err(Error::conflict(format!("the user `{}` is disabled; enable them first", new.login)));
+                return Err(Error::conflict(format!(
+                    "the user `{}` is disabled; enable them first",
+                    new.login
+                )));
             }
             tx.create(&token).await?;
             self.record(&mut tx, actor, deed, Some(format!("`{}` as `{}`", token.id, token.label))).await?;
@@ -125,7 +143,8 @@ impl Holdfast {
         let ended = tokens.iter().filter(|token| has_ended(token.expires_at, now));
         let ended: Vec<TokenId> = ended.map(|token| token.id.clone()).collect();
         if tokens.len() - ended.len() >= Token::MAX_PER_USER {
-            let detail = format!("`{login}` has {} tokens; revoke some that are not used any more", tokens.len());
+            let detail =
+                format!("`{login}` has {} tokens; revoke some that are not used any more", tokens.len());
             return Err(Error::new(Kind::TooMany, detail));
         }
         self.delete_tokens(actor, deed, &ended).await
@@ -150,7 +169,9 @@ impl Holdfast {
     async fn try_revoke_current(&self, actor: &Actor, deed: Deed<'_>, id: Option<&TokenId>) -> Result<()> {
         let id = match actor.who() {
             Who::Anonymous => return Err(unauthenticated()),
-            Who::Account(_) | Who::Operator => id.ok_or_else(|| Error::invalid("this was not asked with a token"))?,
+            Who::Account(_) | Who::Operator => {
+                id.ok_or_else(|| Error::invalid("this was not asked with a token"))?
+            }
         };
         let mut retry = self.retry();
         loop {
@@ -162,7 +183,13 @@ impl Holdfast {
         }
     }
 
-    async fn commit_revocation(&self, mut tx: Tx, actor: &Actor, deed: Deed<'_>, token: &Token) -> Result<Committed> {
+    async fn commit_revocation(
+        &self,
+        mut tx: Tx,
+        actor: &Actor,
+        deed: Deed<'_>,
+        token: &Token,
+    ) -> Result<Committed> {
         tx.delete::<Token>(&Token::key_of(&token.id)).await?;
         tx.delete::<TokenUse>(&TokenUse::key_of(&token.id)).await?;
         self.record(&mut tx, actor, deed, Some(format!("`{}` of `{}`", token.label, token.login))).await?;
@@ -175,7 +202,8 @@ impl Holdfast {
     /// Deletes those tokens of a user that are there.
     pub(crate) async fn delete_tokens(&self, actor: &Actor, deed: Deed<'_>, ids: &[TokenId]) -> Result<()> {
         for ids in ids.chunks(TOKENS_PER_COMMIT) {
-            let keys: Vec<Key> = ids.iter().flat_map(|id| [Token::key_of(id), TokenUse::key_of(id)]).collect();
+            let keys: Vec<Key> =
+                ids.iter().flat_map(|id| [Token::key_of(id), TokenUse::key_of(id)]).collect();
             let words: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
             let words = format!("ended the tokens {}", words.join(", "));
             let mut retry = self.retry();
@@ -199,7 +227,8 @@ impl Holdfast {
     pub(crate) async fn tokens_of(&self, login: &Login) -> Result<Vec<Token>> {
         let mut tokens = Vec::new();
         for ids in index_keys(&*self.store, Token::user_part(login)).await?.chunks(READ_CHUNK) {
-            let keys: Vec<Key> = ids.iter().map(|id| Ok(Token::key_of(&parsed(id)?))).collect::<Result<_>>()?;
+            let keys: Vec<Key> =
+                ids.iter().map(|id| Ok(Token::key_of(&parsed(id)?))).collect::<Result<_>>()?;
             let found = read_many::<Token>(&*self.store, &keys).await?;
             tokens.extend(found.into_iter().flatten().map(|(_, token)| token));
         }
@@ -231,7 +260,9 @@ fn check(new: &NewToken) -> Result<()> {
     }
     let most = Token::MAX_SCOPE_NAMES;
     if new.scopes.crates.len() > most || new.scopes.registries.len() > most {
-        return Err(Error::invalid(format!("a token has at most {most} crate patterns and {most} registries")));
+        return Err(Error::invalid(format!(
+            "a token has at most {most} crate patterns and {most} registries"
+        )));
     }
     Ok(())
 }
@@ -286,7 +317,8 @@ mod tests {
     #[test]
     fn a_pattern_covers_what_lies_within_it() {
         let check = |outer: &str, inner: &str, expected: bool| {
-            let (outer, inner): (CratePattern, CratePattern) = (outer.parse().unwrap(), inner.parse().unwrap());
+            let (outer, inner): (CratePattern, CratePattern) =
+                (outer.parse().unwrap(), inner.parse().unwrap());
             assert_eq!(covers(&outer, &inner), expected, "{outer} {inner}");
         };
         check("*", "*", true);

@@ -78,14 +78,17 @@ impl Holdfast {
     async fn try_add_user(&self, actor: &Actor, deed: Deed<'_>, new: &NewUser) -> Result<User> {
         require(actor, Action::Administer)?;
         let NewUser { login, role, service } = new.clone();
-        let user = User { login, role, service, disabled: false, leaving: false, created_at: self.outside.now() };
+        let user =
+            User { login, role, service, disabled: false, leaving: false, created_at: self.outside.now() };
         let kind = if service { "service account" } else { "user" };
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
             match tx.get::<User>(&user.key()).await? {
                 Some(there) if there.leaving => return Err(is_leaving(&there)),
-                Some(there) => return Err(Error::conflict(format!("there is a user `{}` already", there.login))),
+                Some(there) => {
+                    return Err(Error::conflict(format!("there is a user `{}` already", there.login)));
+                }
                 None => tx.create(&user).await?,
             }
             self.record(&mut tx, actor, deed, Some(format!("{kind}, {}", role.as_str()))).await?;
@@ -95,7 +98,13 @@ impl Holdfast {
         }
     }
 
-    async fn try_switch_user(&self, actor: &Actor, deed: Deed<'_>, login: &Login, access: Access) -> Result<()> {
+    async fn try_switch_user(
+        &self,
+        actor: &Actor,
+        deed: Deed<'_>,
+        login: &Login,
+        access: Access,
+    ) -> Result<()> {
         require(actor, Action::Administer)?;
         let mut retry = self.retry();
         loop {
@@ -165,14 +174,21 @@ impl Holdfast {
     }
 
     /// Marks a user and takes from them what refers to them.
-    async fn clear_user(&self, actor: &Actor, deed: Deed<'_>, owner: &Principal, login: &Login) -> Result<()> {
+    async fn clear_user(
+        &self,
+        actor: &Actor,
+        deed: Deed<'_>,
+        owner: &Principal,
+        login: &Login,
+    ) -> Result<()> {
         // Whoever must stay is refused before anything is done to them.
         self.require_other_owners(owner).await?;
         self.mark_user(actor, deed, login).await?;
         // Since the mark nobody can make them an owner, so what is seen now is all.
         self.require_other_owners(owner).await?;
         self.disown(actor, owner).await?;
-        let teams: Vec<_> = self.teams_of(login).await?.into_iter().map(|team| (team, login.clone())).collect();
+        let teams: Vec<_> =
+            self.teams_of(login).await?.into_iter().map(|team| (team, login.clone())).collect();
         for memberships in teams.chunks(MEMBERSHIPS_PER_COMMIT) {
             self.end_memberships(actor, deed, memberships).await?;
         }
@@ -227,7 +243,8 @@ impl Holdfast {
         ended: &[(TeamName, Login)],
     ) -> Result<()> {
         let keys: Vec<_> = ended.iter().map(|(team, login)| Membership::key_of(team, login)).collect();
-        let words: Vec<String> = ended.iter().map(|(team, login)| format!("`{login}` from `team:{team}`")).collect();
+        let words: Vec<String> =
+            ended.iter().map(|(team, login)| format!("`{login}` from `team:{team}`")).collect();
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
@@ -254,7 +271,9 @@ pub(crate) async fn present_user(tx: &mut Tx, login: &Login) -> Result<User> {
 
 fn is_leaving(user: &User) -> Error {
     let login = &user.login;
-    Error::conflict(format!("the user `{login}` is being removed; finish that with `holdfast user remove {login}`"))
+    Error::conflict(format!(
+        "the user `{login}` is being removed; finish that with `holdfast user remove {login}`"
+    ))
 }
 
 fn no_such_user(login: &Login) -> Error {

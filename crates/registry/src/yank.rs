@@ -50,8 +50,9 @@ impl Holdfast {
             let mut tx = retry.begin().await?;
             let mut head = self.head_to_change(&mut tx, actor, registry, name, Endpoint::Yank).await?;
             let stored = tx.get::<Stored>(&Stored::key_of(registry, &krate, &version.key())).await?;
-            let mut stored =
-                stored.filter(|stored| stored.removed.is_none()).ok_or_else(|| no_such_version(name, version))?;
+            let mut stored = stored
+                .filter(|stored| stored.removed.is_none())
+                .ok_or_else(|| no_such_version(name, version))?;
             let wanted = yank == Yank::Yes;
             if stored.line.yanked == wanted {
                 return Ok(());
@@ -81,7 +82,8 @@ impl Holdfast {
         let head = tx.get::<CrateHead>(&CrateHead::key_of(registry, &name.canonical())).await?;
         let Some(head) = head else {
             // Whoever may not change anything here learns that, and not which crates there are.
-            require(actor, Action::Change(&record, name, &[], endpoint)).or_else(crate::owners::hide_ownership)?;
+            require(actor, Action::Change(&record, name, &[], endpoint))
+                .or_else(crate::owners::hide_ownership)?;
             return Err(no_such_crate(name.as_str()));
         };
         require(actor, Action::Change(&record, &head.name, &head.owners, endpoint))?;
@@ -91,8 +93,11 @@ impl Holdfast {
     /// Brings a head's summary up to date with its versions, one of which was changed in this transaction.
     pub(crate) async fn summarise(&self, head: &mut CrateHead, changed: Option<&Stored>) -> Result<()> {
         let part = Stored::part(&head.registry, &head.canonical());
-        let mut versions: Vec<Stored> =
-            holdfast_store::scan_all::<Stored>(&*self.store, &part).await?.into_iter().map(|(_, version)| version).collect();
+        let mut versions: Vec<Stored> = holdfast_store::scan_all::<Stored>(&*self.store, &part)
+            .await?
+            .into_iter()
+            .map(|(_, version)| version)
+            .collect();
         if let Some(changed) = changed {
             let key = changed.line.vers.key();
             versions.retain(|version| version.line.vers.key() != key);
@@ -100,9 +105,9 @@ impl Holdfast {
         }
         versions.retain(|version| version.removed.is_none());
         head.version_count = u32::try_from(versions.len()).unwrap_or(u32::MAX);
-        let best = versions.iter().max_by(|a, b| {
-            (!a.line.yanked, a.line.vers.rank()).cmp(&(!b.line.yanked, b.line.vers.rank()))
-        });
+        let best = versions
+            .iter()
+            .max_by(|a, b| (!a.line.yanked, a.line.vers.rank()).cmp(&(!b.line.yanked, b.line.vers.rank())));
         head.show(best);
         head.touch(self.outside.unix_millis());
         Ok(())

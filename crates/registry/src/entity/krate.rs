@@ -112,8 +112,10 @@ impl Entity for CrateHead {
 
     fn indexes(&self) -> Vec<(Key, String)> {
         let krate = self.canonical();
-        let recent = entry(CrateHead::recent_part(&self.registry), format!("{:015}/{krate}", self.updated_millis));
-        let owned = self.owners.iter().map(|o| entry(CrateHead::owned_part(o), format!("{}/{krate}", self.registry)));
+        let recent =
+            entry(CrateHead::recent_part(&self.registry), format!("{:015}/{krate}", self.updated_millis));
+        let owned =
+            self.owners.iter().map(|o| entry(CrateHead::owned_part(o), format!("{}/{krate}", self.registry)));
         owned.chain([recent]).collect()
     }
 }

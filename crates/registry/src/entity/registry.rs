@@ -53,11 +53,16 @@ mod words {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[expect(clippy::ref_option, reason = "the signature serde asks for")]
-    pub(super) fn serialize<S: Serializer>(fields: &Option<RequiredFields>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        fields: &Option<RequiredFields>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         fields.as_ref().map(ToString::to_string).serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RequiredFields>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<RequiredFields>, D::Error> {
         let words = Option::<String>::deserialize(deserializer)?;
         words.map(|words| words.parse().map_err(serde::de::Error::custom)).transpose()
     }
