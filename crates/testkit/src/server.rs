@@ -1,0 +1,275 @@
+//! The built binary as a server, on a port and a folder of its own.
+
+use crate::cargo::Cargo;
+use crate::cli::Cli;
+use crate::http::{Answer, Http};
+use crate::port::Port;
+use crate::process::{Watchdog, binary, clean, signal};
+use crate::wait::{PATIENCE, seen_within, until};
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use tempfile::TempDir;
+
+/// How a server is started.
+#[derive(Debug, Default)]
+pub struct ServerBuilder {
+    variables: Vec<(String, String)>,
+    arguments: Vec<String>,
+    data: Option<PathBuf>,
+    without_token: bool,
+}
+
+impl ServerBuilder {
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> ServerBuilder {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds an argument after `serve`.
+    #[must_use]
+    pub fn arg(mut self, argument: &str) -> ServerBuilder {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Keeps the data here, instead of in a temporary folder.
+    #[must_use]
+    pub fn data(mut self, folder: &Path) -> ServerBuilder {
+        self.data = Some(folder.to_owned());
+        self
+    }
+
+    /// Lets the first start make up the admin's token.
+    #[must_use]
+    pub fn without_token(mut self) -> ServerBuilder {
+        self.without_token = true;
+        self
+    }
+
+    /// Starts the server and waits until it is ready.
+    #[track_caller]
+    pub fn start(self) -> Server {
+        let home = tempfile::tempdir().expect("the temporary folder takes folders");
+        let data = self.data.clone().unwrap_or_else(|| home.path().join("data"));
+        let secret = RandomState::new().build_hasher().finish();
+        let token = format!("bootstrap-secret-{secret:016x}");
+        let mut server = Server { builder: self, port: Port::free(), token, data, home, running: None };
+        server.restart();
+        server
+    }
+}
+
+/// A server under test. Dropping it ends its process.
+pub struct Server {
+    builder: ServerBuilder,
+    port: Port,
+    token: String,
+    data: PathBuf,
+    home: TempDir,
+    running: Option<Running>,
+}
+
+/// Fields are dropped in this order: the watchdog is told last.
+struct Running {
+    child: Child,
+    _watchdog: Watchdog,
+}
+
+impl Server {
+    /// A server with its defaults.
+    #[track_caller]
+    pub fn start() -> Server {
+        Server::builder().start()
+    }
+
+    /// A server with other than its defaults.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// Where it listens; the same after a restart.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// The address that clients write, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// The index of a registry as clients write it.
+    pub fn index(&self, registry: &str) -> String {
+        format!("sparse+{}/r/{registry}/index/", self.url())
+    }
+
+    /// The admin's token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The folder with everything that the server stores.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// A connection that sends the admin's token.
+    pub fn http(&self) -> Http {
+        Http::connect(self.address()).with_token(&self.token)
+    }
+
+    /// A connection without a token.
+    pub fn anonymous(&self) -> Http {
+        Http::connect(self.address())
+    }
+
+    /// The command line on the same data.
+    pub fn cli(&self) -> Cli {
+        Cli::on(&self.data)
+    }
+
+    /// The real cargo in a new home, with the admin's token for the registry `main`.
+    pub fn cargo(&self) -> Cargo {
+        Cargo::with_registry("main", &self.index("main")).token(&self.token)
+    }
+
+    /// Publishes a version that only has a name, and must succeed.
+    #[track_caller]
+    pub fn publish(&self, name: &str, version: &str) -> Answer {
+        let package = crate::packages::CrateBuilder::new(name, version).own_index(&self.index("main"));
+        self.http().publish("main", &package.frame()).expect_status(200)
+    }
+
+    /// What it printed as results.
+    pub fn stdout(&self) -> String {
+        read(&self.home.path().join("stdout"))
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        read(&self.home.path().join("stderr"))
+    }
+
+    /// Asks it to end, without waiting.
+    pub fn ask_to_stop(&self) {
+        signal("TERM", self.running().child.id());
+    }
+
+    /// Waits until it has ended by itself.
+    #[track_caller]
+    pub fn wait_for_end(&mut self) -> ExitStatus {
+        let mut running = self.running.take().expect("the server runs");
+        let ended =
+            seen_within(PATIENCE, || running.child.try_wait().expect("our own child can be waited for"));
+        let status = ended.unwrap_or_else(|| {
+            end(&mut running.child);
+            panic!("the server did not end within {} s; it logged\n{}", PATIENCE.as_secs(), self.log())
+        });
+        drop(running);
+        status
+    }
+
+    /// Asks it to end and makes sure that it says all went well.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        self.ask_to_stop();
+        let status = self.wait_for_end();
+        assert!(status.success(), "the server ended with {status}; it logged\n{}", self.log());
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        let mut running = self.running.take().expect("the server runs");
+        end(&mut running.child);
+    }
+
+    /// Starts it again on the same data and port.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        assert!(self.running.is_none(), "the server runs already");
+        let mut child = self.command().spawn().expect("the binary can be started");
+        let watchdog = Watchdog::over(child.id());
+        let address = self.address();
+        let ready = seen_within(PATIENCE, || {
+            let status = child.try_wait().expect("our own child can be waited for");
+            if let Some(status) = status {
+                panic!("the server ended early with {status}; it logged\n{}", self.log());
+            }
+            let answer =
+                Http::try_connect(address).and_then(|mut http| http.try_send("GET", "/readyz", &[], &[]));
+            answer.ok().filter(|answer| answer.status == 200)
+        });
+        if ready.is_none() {
+            end(&mut child);
+            panic!("the server was not ready within {} s; it logged\n{}", PATIENCE.as_secs(), self.log());
+        }
+        self.running = Some(Running { child, _watchdog: watchdog });
+    }
+
+    /// Makes sure that the server lives, that nothing panicked, and that its log tells no secret.
+    #[track_caller]
+    pub fn assert_unharmed(&self) {
+        self.anonymous().get("/livez").expect_status(200);
+        let log = self.log();
+        assert!(!log.contains("panic"), "something panicked:\n{log}");
+        assert!(!log.contains(&self.token), "the log tells the token:\n{log}");
+    }
+
+    /// Waits until the search index knows `count` crates of `main`, since it follows publishes a little later.
+    #[track_caller]
+    pub fn wait_until_searchable(&self, count: u64) {
+        let mut http = self.http();
+        until(&format!("{count} crates in the search index"), || {
+            let found = http.get("/r/main/api/v1/crates?per_page=1").expect_status(200).json();
+            (found["meta"]["total"] == count).then_some(())
+        });
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the server runs")
+    }
+
+    fn command(&self) -> Command {
+        let append = |name: &str| -> File {
+            let path = self.home.path().join(name);
+            OpenOptions::new().create(true).append(true).open(path).expect("a temporary folder takes files")
+        };
+        let mut command = Command::new(binary());
+        clean(&mut command).current_dir(self.home.path());
+        command.arg("serve").arg("--data").arg(&self.data).arg("--listen").arg(self.address().to_string());
+        command.args(&self.builder.arguments);
+        if !self.builder.without_token {
+            command.env("HOLDFAST_BOOTSTRAP_TOKEN", &self.token);
+        }
+        command.envs(self.builder.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(append("stdout")).stderr(append("stderr"));
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            end(&mut running.child);
+        }
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(60)..];
+            eprintln!("--- the last lines of the server's log\n{}\n---", last.join("\n"));
+        }
+    }
+}
+
+fn end(child: &mut Child) {
+    child.kill().ok();
+    child.wait().ok();
+}
+
+fn read(path: &Path) -> String {
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
