@@ -14,7 +14,7 @@ use super::schema;
 const ENOUGH_PAGES: u32 = 1024;
 
 /// Pages at which writers are made to wait for the log to start over: 64 MB. Without that, commits that
-/// never pause would let it grow for ever.
+/// never pause would let it grow for ever. Not a ceiling: writers go on until the checkpoint has the lock.
 pub(super) const TOO_MANY_PAGES: u32 = 16 * ENOUGH_PAGES;
 
 /// A thread that checkpoints when it is told to, and once more when this is dropped.
