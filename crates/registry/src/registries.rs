@@ -238,6 +238,6 @@ fn openness(anonymous_read: bool) -> &'static str {
     if anonymous_read { "reading needs no login" } else { "reading needs a login" }
 }
 
-fn no_such_registry(name: &RegistryName) -> Error {
+pub(crate) fn no_such_registry(name: &RegistryName) -> Error {
     Error::not_found(format!("there is no registry `{name}` here"))
 }

@@ -1,0 +1,165 @@
+//! A server in memory with its admin, a clock that obeys and a store that fails on demand.
+
+use holdfast_blobs::Blobs;
+use holdfast_registry::entity::{About, CrateHead, Outcome, Role};
+use holdfast_registry::{
+    Actor, AuditFilter, Error, Holdfast, Kind, NewToken, NewUser, Outside, Parts, Settings,
+};
+use holdfast_store::faults::Faults;
+use holdfast_store::{Committed, Key, Memory, Scan, Store, Tx};
+use holdfast_testkit::FakeOutside;
+use holdfast_types::{Login, Scopes, Timestamp, TokenSecret};
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) struct World {
+    pub(crate) outside: Arc<FakeOutside>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) store: Arc<dyn Store>,
+    /// What is behind the faults.
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) holdfast: Holdfast,
+    pub(crate) operator: Actor,
+}
+
+/// A value from its text.
+pub(crate) fn v<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+impl World {
+    /// A server after its first start.
+    pub(crate) async fn new() -> World {
+        let world = World::unstarted(Settings::default().staleness).await;
+        world.holdfast.start(None).await.unwrap();
+        world
+    }
+
+    /// A store with nothing in it.
+    pub(crate) async fn unstarted(staleness: Duration) -> World {
+        let outside = FakeOutside::new(1);
+        let memory = Arc::new(Memory::new());
+        let faults = Arc::new(Faults::new(memory.clone()));
+        let store: Arc<dyn Store> = faults.clone();
+        let holdfast = process(&outside, &store, staleness).await;
+        World { outside, faults, store, memory, holdfast, operator: Actor::operator() }
+    }
+
+    /// Another process over the same store.
+    pub(crate) async fn replica(&self) -> Holdfast {
+        process(&self.outside, &self.store, self.holdfast.settings().staleness).await
+    }
+
+    /// A new user.
+    pub(crate) async fn add(&self, login: &str, role: Role) {
+        let new = NewUser { login: v(login), role, service: false };
+        self.holdfast.add_user(&self.operator, new).await.unwrap();
+    }
+
+    /// A token without scopes for a user.
+    pub(crate) async fn token(&self, login: &str) -> TokenSecret {
+        self.holdfast.create_token(&self.operator, new_token(login)).await.unwrap().1
+    }
+
+    /// A user through such a token.
+    pub(crate) async fn actor(&self, login: &str) -> Actor {
+        let secret = self.token(login).await;
+        self.holdfast.authenticate(&secret, None).await.unwrap()
+    }
+
+    /// A user through a token with scopes.
+    pub(crate) async fn scoped(&self, login: &str, scopes: Scopes) -> Actor {
+        let new = NewToken { scopes, ..new_token(login) };
+        let (_, secret) = self.holdfast.create_token(&self.operator, new).await.unwrap();
+        self.holdfast.authenticate(&secret, None).await.unwrap()
+    }
+
+    /// A crate that is owned like this, as a publish leaves it.
+    pub(crate) async fn own(&self, krate: &str, owners: &[&str]) {
+        let head = CrateHead {
+            registry: v("main"),
+            name: v(krate),
+            owners: owners.iter().map(|owner| v(owner)).collect(),
+            created_at: Timestamp::from_unix_seconds(0),
+            updated_millis: 1,
+            max_version: Some(v("1.0.0")),
+            max_yanked: false,
+            version_count: 1,
+            about: About::default(),
+            dependencies: BTreeSet::new(),
+        };
+        let mut tx = Tx::new(&self.store);
+        tx.put(&head).await.unwrap();
+        assert_eq!(tx.commit().await.unwrap(), Committed::Yes);
+    }
+
+    /// Who owns a crate.
+    pub(crate) async fn owners(&self, krate: &str) -> Vec<String> {
+        let owners = self.holdfast.owners(&self.operator, &v("main"), &v(krate)).await.unwrap();
+        owners.iter().map(ToString::to_string).collect()
+    }
+
+    /// The sort keys of a partition.
+    pub(crate) async fn keys(&self, part: &str) -> Vec<String> {
+        let docs = self.store.scan(&Scan::first(part, 10_000)).await.unwrap();
+        docs.into_iter().map(|doc| doc.key.sort).collect()
+    }
+
+    /// Whether a document is there.
+    pub(crate) async fn has(&self, key: Key) -> bool {
+        self.store.get_many(&[key]).await.unwrap()[0].is_some()
+    }
+
+    /// The audit log as `actor action subject`, and `: reason` of a refusal.
+    pub(crate) async fn log(&self) -> Vec<String> {
+        let filter = AuditFilter { limit: 100_000, ..AuditFilter::default() };
+        let entries = self.holdfast.audit_log(&self.operator, &filter).await.unwrap();
+        let line = |outcome: &Outcome| match outcome {
+            Outcome::Done => String::new(),
+            Outcome::Refused(reason) => format!(": {reason}"),
+        };
+        entries
+            .iter()
+            .map(|e| format!("{} {} {}{}", e.actor, e.action, e.subject, line(&e.outcome)))
+            .collect()
+    }
+
+    /// Checks that a write was refused so, and that the log says it.
+    pub(crate) async fn refused<T: Debug>(
+        &self,
+        result: Result<T, Error>,
+        kind: Kind,
+        deed: &str,
+        reason: &str,
+    ) {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.detail().contains(reason), "`{error}` does not say `{reason}`");
+        let expected = format!("{deed}: {error}");
+        let log = self.log().await;
+        assert!(log.contains(&expected), "the log lacks `{expected}`: {log:#?}");
+    }
+}
+
+async fn process(outside: &Arc<FakeOutside>, store: &Arc<dyn Store>, staleness: Duration) -> Holdfast {
+    let outside: Arc<dyn Outside> = outside.clone();
+    let blobs = Blobs::open("memory:").await.unwrap();
+    let settings = Settings { staleness, ..Settings::default() };
+    Holdfast::new(Parts { store: store.clone(), blobs, search: None, outside, settings })
+}
+
+/// A token without scopes and without end.
+pub(crate) fn new_token(login: &str) -> NewToken {
+    let login: Login = v(login);
+    NewToken { login, label: "a token".to_owned(), scopes: Scopes::default(), expires_in: None }
+}
+
+/// Checks that something that is no write was refused so.
+pub(crate) fn refused<T: Debug>(result: Result<T, Error>, kind: Kind, reason: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), kind, "{error}");
+    assert!(error.detail().contains(reason), "`{error}` does not say `{reason}`");
+}
