@@ -1,13 +1,23 @@
 //! The commands, one file a noun.
 
 mod config;
+mod krate;
+mod registry;
+mod serve;
+mod token;
+mod upkeep;
+mod user;
 
+use std::fmt::Display;
 use std::fs;
+use std::str::FromStr;
 
+use crate::application::{self, Purpose};
 use crate::cli::Command;
 use crate::failure::Failure;
-use crate::options::{self, Environment, Flags, Provenance};
+use crate::options::{self, Config, Environment, Flags, Provenance};
 use crate::terminal::Terminal;
+use crate::{logging, runtime};
 
 /// Executes a command.
 pub fn run(
@@ -16,20 +26,44 @@ pub fn run(
     environment: &Environment,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    match command {
-        Command::Config(command) => {
-            config::run(&command, flags, environment, &|path| fs::read_to_string(path), terminal)
-        }
-        Command::Serve
-        | Command::User(_)
-        | Command::Team(_)
-        | Command::Token(_)
-        | Command::Registry(_)
-        | Command::Crate(_)
-        | Command::Fsck(_)
-        | Command::Gc(_)
-        | Command::Audit(_) => Err(Failure::new("this build has only the `config` commands")),
+    if let Command::Config(command) = command {
+        return config::run(&command, flags, environment, &|path| fs::read_to_string(path), terminal);
     }
+    let (config, provenance) = options::load(flags, environment, &|path| fs::read_to_string(path))?;
+    warn_of_unknown_variables(&provenance, terminal);
+    match command {
+        Command::Serve => {
+            logging::start(&config)?;
+            runtime::for_server()?.block_on(serve::run(&config, terminal))
+        }
+        command => runtime::for_command()?.block_on(administrate(command, &config, terminal)),
+    }
+}
+
+/// The commands that work on the storage itself.
+async fn administrate(command: Command, config: &Config, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let holdfast = application::open(config, Purpose::Command).await?;
+    let holdfast = &holdfast;
+    let first = holdfast.start(application::bootstrap_token(config)?.as_ref()).await?;
+    if let Some(secret) = &first.token {
+        terminal.hint(&format!("this storage is new; the token of its user `admin` is {}", secret.reveal()));
+    }
+    match command {
+        Command::User(command) => user::run(command, holdfast, terminal).await,
+        Command::Team(command) => user::run_team(command, holdfast, terminal).await,
+        Command::Token(command) => token::run(command, holdfast, terminal).await,
+        Command::Registry(command) => registry::run(command, holdfast, terminal).await,
+        Command::Crate(command) => krate::run(command, config, holdfast, terminal).await,
+        Command::Fsck(command) => upkeep::fsck(&command, holdfast, terminal).await,
+        Command::Gc(command) => upkeep::gc(&command, config, holdfast, terminal).await,
+        Command::Audit(command) => upkeep::audit(command, holdfast, terminal).await,
+        Command::Serve | Command::Config(_) => Err(Failure::new("this command does not work on the storage")),
+    }
+}
+
+/// Reads an argument as the value that it must be.
+fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, Failure> {
+    text.parse().map_err(|error: T::Err| Failure::new(error.to_string()))
 }
 
 /// Tells about variables that look like options and are none.

@@ -50,6 +50,18 @@ impl Failure {
         Self::of(vec![Problem { message: message.into(), hint: None }])
     }
 
+    /// An error of another part, with what caused it.
+    pub fn because(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self::new(message)
+    }
+
     /// Several problems, reported together.
     pub fn of(problems: Vec<Problem>) -> Self {
         Self { problems, exit: Exit::Failure }
@@ -78,6 +90,12 @@ impl Failure {
             }
         }
         self.exit
+    }
+}
+
+impl From<holdfast_registry::Error> for Failure {
+    fn from(error: holdfast_registry::Error) -> Self {
+        Self::because(&error)
     }
 }
 

@@ -3,11 +3,13 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that panics says where"))]
 
+pub mod application;
 pub mod cli;
 pub mod commands;
 mod failure;
 pub mod logging;
 pub mod options;
+mod outside;
 pub mod runtime;
 mod terminal;
 

@@ -66,4 +66,6 @@ pub enum Scope {
     Yank,
     /// Add and remove owners
     ChangeOwners,
+    /// Manage users, teams, registries and other people's tokens, and remove versions
+    Admin,
 }

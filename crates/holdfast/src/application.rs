@@ -1,0 +1,100 @@
+//! Puts the parts together as the options say.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use holdfast_blobs::Blobs;
+use holdfast_registry::{Holdfast, Outside, Parts, Settings};
+use holdfast_search::SearchIndex;
+use holdfast_types::TokenSecret;
+
+use crate::failure::Failure;
+use crate::options::{Config, RequiredField};
+use crate::outside::RealOutside;
+
+/// What the process is going to do, which decides what it opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Answer requests: with the search index, which one process may write.
+    Serve,
+    /// Carry out one command, beside a running server or without one.
+    Command,
+}
+
+/// Opens the database and the storage, creating the data folder when there is none.
+pub async fn open(config: &Config, purpose: Purpose) -> Result<Holdfast, Failure> {
+    make_data_folder(&config.data)?;
+    let store =
+        holdfast_engines::open(config.database.as_str()).await.map_err(|error| Failure::because(&error))?;
+    let options =
+        holdfast_blobs::Options { cache_bytes: config.blob_cache_size.bytes(), ..Default::default() };
+    let blobs =
+        Blobs::open_with(config.storage.as_str(), options).await.map_err(|error| Failure::because(&error))?;
+    let search = match purpose {
+        Purpose::Serve => Some(Arc::new(open_search(config)?)),
+        Purpose::Command => None,
+    };
+    let outside: Arc<dyn Outside> = Arc::new(RealOutside);
+    Ok(Holdfast::new(Parts { store, blobs, search, outside, settings: settings(config) }))
+}
+
+/// The token that the operator chose for the first admin.
+pub fn bootstrap_token(config: &Config) -> Result<Option<TokenSecret>, Failure> {
+    let parsed =
+        config.bootstrap_token.as_ref().map(|secret| secret.reveal().parse::<TokenSecret>()).transpose();
+    parsed.map_err(|error| {
+        Failure::new(format!("the value of `HOLDFAST_BOOTSTRAP_TOKEN` cannot be a token: {error}"))
+    })
+}
+
+fn make_data_folder(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Failure::new(format!("cannot create the data folder `{}`: {error}", folder.display()))
+            .hint("choose another one with `--data DIR`")
+    })
+}
+
+fn open_search(config: &Config) -> Result<SearchIndex, Failure> {
+    let in_memory = config.database.as_str().starts_with("memory:");
+    let folder = config.data.join("search");
+    let opened = if in_memory { SearchIndex::memory() } else { SearchIndex::open(&folder) };
+    opened.map_err(|error| {
+        Failure::because(&error).hint(format!("`{}` can be deleted; it is made anew", folder.display()))
+    })
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        package: holdfast_package::Limits {
+            packed_bytes: config.max_crate_size.bytes(),
+            unpacked_bytes: config.max_unpacked_size.bytes(),
+            entries: config.max_crate_entries.get(),
+            ratio: config.max_unpack_ratio.get(),
+            ..Default::default()
+        },
+        required_fields: required_fields(&config.required_fields),
+        staleness: config.staleness,
+        index_cache_bytes: config.index_cache_size.bytes(),
+        sweep_interval: config.sweep_interval,
+        sweep_grace: config.sweep_grace,
+    }
+}
+
+/// The same fields in the words of the package rules.
+pub fn required_fields(fields: &[RequiredField]) -> holdfast_package::RequiredFields {
+    let words: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
+    words.join(",").parse().expect("both lists have the same words, which a test compares")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_that_can_be_set_can_be_required() {
+        assert_eq!(
+            required_fields(&RequiredField::ALL).to_string().split(',').count(),
+            RequiredField::ALL.len()
+        );
+    }
+}
