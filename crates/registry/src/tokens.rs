@@ -329,6 +329,7 @@ mod tests {
         check("acme-*", "acme*", false);
         check("acme-*", "*", false);
         check("acme-*", "acme", false);
+        check("acme-*", "my-acme-core", false);
         check("acme", "ACME", true);
         check("acme", "acme*", false);
         check("acme", "acme-core", false);

@@ -1,7 +1,7 @@
 //! Users and teams leave: all that refers to them goes, no crate loses its last owner, and a removal that
 //! was interrupted anywhere goes on.
 
-use crate::world::{World, new_token, refused, v};
+use crate::world::{World, at_once, new_token, refused, v};
 use holdfast_registry::entity::{CrateHead, Membership, Role, Team, Token, User};
 use holdfast_registry::{Kind, NewUser, Result};
 use holdfast_store::IndexCheck;
@@ -272,4 +272,23 @@ async fn a_large_team_leaves_in_small_commits() {
     world.holdfast.remove_team(&world.operator, &v("all")).await.unwrap();
     assert_eq!(world.keys(&Membership::part(&v("all"))).await, [""; 0]);
     assert_eq!(world.keys(&CrateHead::part(&v("main"))).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_user_who_becomes_an_owner_as_the_removal_begins_stays() {
+    let world = alice().await;
+    world.own("zoo", &["bob"]).await;
+    let (rival, operator) = (world.rival().await, world.operator.clone());
+    world.before_next_commit(move || {
+        at_once(rival.add_owners(&operator, &v("main"), &v("zoo"), &[v("alice")])).unwrap();
+        at_once(rival.remove_owners(&operator, &v("main"), &v("zoo"), &[v("bob")])).unwrap();
+    });
+    refused(
+        world.holdfast.remove_user(&world.operator, &v("alice")).await,
+        Kind::Conflict,
+        "the last owner of `main/zoo`",
+    );
+    assert_eq!(world.owners("zoo").await, ["alice"]);
+    assert_eq!(world.owners("one").await, ["alice", "bob"]);
+    assert!(!world.holdfast.show_user(&world.operator, &v("alice")).await.unwrap().leaving);
 }

@@ -1,14 +1,10 @@
 //! Registries: made, seen, changed and removed.
 
-use crate::world::{World, refused, v};
+use crate::world::{World, at_once, refused, v};
 use holdfast_registry::entity::{CrateHead, RegistryKind, RegistryRecord, Role};
 use holdfast_registry::{Actor, Kind, NewRegistry, RegistryChange};
-use holdfast_store::faults::{Call, Fault};
 use holdfast_store::{Batch, Op, Store as _};
 use holdfast_types::Scopes;
-use std::pin::pin;
-use std::sync::Mutex;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 fn new(name: &str, anonymous_read: bool) -> NewRegistry {
@@ -148,14 +144,6 @@ async fn a_registry_with_crates_stays() {
     assert_eq!(world.owners("some-crate").await, ["admin"]);
 }
 
-/// The result of a future that waits for nothing.
-fn at_once<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => panic!("the memory engine does not wait"),
-    }
-}
-
 #[tokio::test]
 async fn a_publish_between_the_look_and_the_removal_brings_the_registry_back() {
     let world = World::new().await;
@@ -167,18 +155,10 @@ async fn a_publish_between_the_look_and_the_removal_brings_the_registry_back() {
     batch.add(key.clone(), Op::Remove).unwrap();
     world.store.commit(batch).await.unwrap();
 
-    // As the removal commits, the crate comes back just before it.
-    let (store, late) = (world.memory.clone(), Mutex::new(Some(doc.body)));
-    world.faults.fail_when(Fault::Conflict, move |call| {
-        if let Call::Commit(_) = call
-            && let Some(body) = late.lock().unwrap().take()
-        {
-            let mut batch = Batch::new();
-            batch.add(key.clone(), Op::Create(body)).unwrap();
-            at_once(store.commit(batch)).unwrap();
-        }
-        false
-    });
+    let mut batch = Batch::new();
+    batch.add(key, Op::Create(doc.body)).unwrap();
+    let store = world.memory.clone();
+    world.before_next_commit(move || at_once(store.commit(batch)).unwrap());
     let removed = world.holdfast.remove_registry(&world.operator, &main).await;
     world.refused(removed, Kind::Conflict, "operator registry-remove main", "has crates, like `late`").await;
     assert_eq!(*world.holdfast.registry(&main).await.unwrap(), *before);

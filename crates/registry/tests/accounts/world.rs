@@ -5,14 +5,16 @@ use holdfast_registry::entity::{About, CrateHead, Outcome, Role};
 use holdfast_registry::{
     Actor, AuditFilter, Error, Holdfast, Kind, NewToken, NewUser, Outside, Parts, Settings,
 };
-use holdfast_store::faults::Faults;
+use holdfast_store::faults::{Call, Fault, Faults};
 use holdfast_store::{Committed, Key, Memory, Scan, Store, Tx};
 use holdfast_testkit::FakeOutside;
 use holdfast_types::{Login, Scopes, Timestamp, TokenSecret};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::pin::pin;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 pub(crate) struct World {
@@ -51,6 +53,25 @@ impl World {
     /// Another process over the same store.
     pub(crate) async fn replica(&self) -> Holdfast {
         process(&self.outside, &self.store, self.holdfast.settings().staleness).await
+    }
+
+    /// Another process, which the faults do not reach.
+    pub(crate) async fn rival(&self) -> Holdfast {
+        let store: Arc<dyn Store> = self.memory.clone();
+        process(&self.outside, &store, self.holdfast.settings().staleness).await
+    }
+
+    /// Does something at the last moment before the next commit.
+    pub(crate) fn before_next_commit(&self, act: impl FnOnce() + Send + 'static) {
+        let act = Mutex::new(Some(act));
+        self.faults.fail_when(Fault::Conflict, move |call| {
+            if let Call::Commit(_) = call
+                && let Some(act) = act.lock().unwrap().take()
+            {
+                act();
+            }
+            false
+        });
     }
 
     /// A new user.
@@ -149,6 +170,14 @@ async fn process(outside: &Arc<FakeOutside>, store: &Arc<dyn Store>, staleness: 
     let blobs = Blobs::open("memory:").await.unwrap();
     let settings = Settings { staleness, ..Settings::default() };
     Holdfast::new(Parts { store: store.clone(), blobs, search: None, outside, settings })
+}
+
+/// The result of a future that waits for nothing, as none does over a store in memory without conflicts.
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("the memory engine does not wait"),
+    }
 }
 
 /// A token without scopes and without end.
