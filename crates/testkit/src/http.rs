@@ -139,6 +139,11 @@ impl Http {
         }
     }
 
+    /// Reads one answer, which may be an interim one, and gives its status.
+    pub fn interim(&mut self) -> io::Result<u16> {
+        self.any_answer().map(|answer| answer.status)
+    }
+
     /// Reads everything until the server closes the connection.
     pub fn rest(&mut self) -> io::Result<Vec<u8>> {
         let mut rest = Vec::new();

@@ -17,6 +17,7 @@
 mod cargo;
 mod cli;
 mod http;
+mod noise;
 mod outside;
 mod port;
 mod process;
@@ -30,6 +31,7 @@ pub use cargo::Cargo;
 pub use cli::Cli;
 pub use holdfast_package::testing as packages;
 pub use http::{Answer, Http};
+pub use noise::noise;
 pub use outside::FakeOutside;
 pub use process::{Ran, binary, run};
 pub use project::{Project, Workspace};

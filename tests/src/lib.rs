@@ -1,0 +1,1 @@
+//! Holds no code: the black-box tests lie beside this folder, one file or folder a subject.
