@@ -1,11 +1,11 @@
 //! Reading about crates: what pages, bots and the command line show.
 
-use crate::actor::{Actor, Who};
+use crate::actor::Actor;
 use crate::counters;
 use crate::entity::{CrateHead, Version as Stored};
 use crate::error::Result;
 use crate::holdfast::Holdfast;
-use crate::rights::{Action, no_such_crate, reads_are_limited, require};
+use crate::rights::{Action, limited_reader, no_such_crate, require};
 use holdfast_store::{Pages, Scan, scan, scan_all};
 use holdfast_types::{CanonicalName, CrateName, RegistryName, VersionKey};
 use std::collections::BTreeMap;
@@ -108,10 +108,7 @@ impl Holdfast {
     ) -> Result<Vec<CrateHead>> {
         let record = self.registry(registry).await?;
         require(actor, Action::Browse(&record))?;
-        let limited = match actor.who() {
-            Who::Account(account) => reads_are_limited(account).then_some(account),
-            Who::Anonymous | Who::Operator => None,
-        };
+        let limited = limited_reader(actor);
         let mut page = Scan::first(CrateHead::part(registry), limit.clamp(1, 1000));
         page.after = after.map(ToString::to_string);
         let mut crates = Vec::new();

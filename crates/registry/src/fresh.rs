@@ -127,8 +127,12 @@ where
             Some(value) => {
                 let (checking, turn) = (AtomicBool::new(false), tokio::sync::Mutex::new(()));
                 let entry = Entry { value: value.clone(), checked_micros, checking, turn };
-                self.entries.insert(key.clone(), Arc::new(entry));
-                if self.slot(&key).load(Ordering::SeqCst) != forgotten {
+                let is_current = || self.slot(&key).load(Ordering::SeqCst) == forgotten;
+                if is_current() {
+                    self.entries.insert(key.clone(), Arc::new(entry));
+                }
+                // It may have been forgotten just before it was inserted.
+                if !is_current() {
                     self.entries.remove(&key);
                 }
             }
@@ -161,3 +165,6 @@ where
         u64::try_from(self.outside.age(self.epoch).as_micros()).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, require};
 use holdfast_blobs::{BlobError, Verdict};
-use holdfast_store::{IndexCheck, Pages, Problem, scan_all};
+use holdfast_store::{IndexCheck, Pages, Problem, StoreError, scan_all};
 use holdfast_types::{Principal, RegistryName, Sha256};
 use std::collections::BTreeSet;
 
@@ -31,23 +31,45 @@ pub struct Findings {
     pub problems: Vec<String>,
 }
 
+impl Findings {
+    /// Notes a document that cannot be read, which ends a check but not all of them.
+    fn unless_unreadable(&mut self, checked: Result<()>) -> Result<()> {
+        let Err(error) = checked else { return Ok(()) };
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<StoreError>());
+        let Some(StoreError::Corrupt { key, source }) = source else { return Err(error) };
+        let problem = Problem::Unreadable { entity: key.clone(), reason: source.to_string() }.to_string();
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+        Ok(())
+    }
+}
+
 impl Holdfast {
     /// Checks everything and changes nothing. On a running server, what changes
     /// meanwhile may show up as a problem that a second run does not have.
     pub async fn fsck(&self, actor: &Actor, depth: Depth) -> Result<Findings> {
         require(actor, Action::Administer)?;
         let mut findings = Findings::default();
+        let checked = self.check_server(depth, &mut findings).await;
+        findings.unless_unreadable(checked)?;
+        Ok(findings)
+    }
+
+    async fn check_server(&self, depth: Depth, findings: &mut Findings) -> Result<()> {
         let registries: Vec<RegistryName> = scan_all::<RegistryRecord>(&*self.store, RegistryRecord::PART)
             .await?
             .into_iter()
             .map(|(_, record)| record.name)
             .collect();
-        let mut owners = self.check_accounts(&mut findings).await?;
+        let owners = self.check_accounts(findings).await?;
+        // What cannot be read at all is found here, so that it stops the checks of its crate only.
+        self.check_owned(&registries, &owners, findings).await?;
         for registry in &registries {
-            self.check_registry(registry, depth, &mut owners, &mut findings).await?;
+            let checked = self.check_registry(registry, depth, &owners, findings).await;
+            findings.unless_unreadable(checked)?;
         }
-        self.check_owned(&registries, &owners, &mut findings).await?;
-        Ok(findings)
+        Ok(())
     }
 
     /// Users, teams and tokens; gives every principal that there is.
@@ -74,14 +96,15 @@ impl Holdfast {
         &self,
         registry: &RegistryName,
         depth: Depth,
-        owners: &mut BTreeSet<Principal>,
+        owners: &BTreeSet<Principal>,
         findings: &mut Findings,
     ) -> Result<()> {
         let mut pages = Pages::new(&*self.store, CrateHead::part(registry));
         while let Some(heads) = pages.next_entities::<CrateHead>().await? {
             for (_, head) in heads {
                 findings.crates += 1;
-                self.check_crate(&head, depth, owners, findings).await?;
+                let checked = self.check_crate(&head, depth, owners, findings).await;
+                findings.unless_unreadable(checked)?;
             }
         }
         let mut readmes = Pages::new(&*self.store, format!("readme/{registry}"));
@@ -93,7 +116,7 @@ impl Holdfast {
         &self,
         head: &CrateHead,
         depth: Depth,
-        owners: &mut BTreeSet<Principal>,
+        owners: &BTreeSet<Principal>,
         findings: &mut Findings,
     ) -> Result<()> {
         let name = &head.name;
@@ -110,8 +133,10 @@ impl Holdfast {
         if live.len() != head.version_count as usize {
             tell(format!("`{name}` counts {} versions and has {}", head.version_count, live.len()));
         }
-        let best = live.iter().max_by_key(|v| (!v.line.yanked, v.line.vers.rank())).map(|v| &v.line.vers);
-        if best != head.max_version.as_ref() {
+        let best = live.iter().max_by_key(|v| (!v.line.yanked, v.line.vers.rank()));
+        if best.map(|v| &v.line.vers) != head.max_version.as_ref()
+            || best.is_some_and(|v| v.line.yanked) != head.max_yanked
+        {
             tell(format!("`{name}` does not show its newest version"));
         }
         for version in live {

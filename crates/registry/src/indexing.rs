@@ -25,13 +25,13 @@ const CHUNK: u32 = 2000;
 /// What a tail has indexed within the overlap, so that it is not done again and again: crates by place and
 /// the sort key they had.
 #[derive(Default)]
-pub(crate) struct Tail {
+pub struct Tail {
     done: HashSet<(RegistryName, String)>,
 }
 
 impl Holdfast {
-    /// Indexes what changed, a chunk at a time, until nothing is left.
-    pub(crate) async fn index_changes(&self, tail: &mut Tail) -> Result<()> {
+    /// Makes searchable what changed, a chunk at a time, until nothing is left.
+    pub async fn index_changes(&self, tail: &mut Tail) -> Result<()> {
         let Some(index) = self.search.clone() else { return Ok(()) };
         let registries = scan_all::<RegistryRecord>(&*self.store, RegistryRecord::PART).await?;
         for (_, record) in registries {
@@ -56,7 +56,8 @@ impl Holdfast {
         let names: Vec<CanonicalName> =
             recent.iter().filter_map(|sort| sort.split_once('/')?.1.parse().ok()).collect();
         let changes = self.changes(record, &names).await?;
-        let last = last.max(seen);
+        // A process whose clock is ahead must not make this one pass over what others change meanwhile.
+        let last = last.max(seen).min(format!("{:015}/~", self.outside.unix_millis()));
         cursor.insert(record.name.clone(), last.clone());
         let cursor =
             serde_json::to_string(&cursor).map_err(|e| Error::with_source(Kind::Internal, "no cursor", e))?;

@@ -47,6 +47,7 @@ pub use error::{Error, Kind, Result};
 pub use fsck::{Depth, Findings};
 pub use holdfast::{Holdfast, Parts};
 pub use holdfast_search::Sort;
+pub use indexing::Tail;
 pub use metrics::Metrics;
 pub use publish::{Published, Receipt, Upload};
 pub use registries::{NewRegistry, RegistryChange};

@@ -68,9 +68,11 @@ impl Holdfast {
             let mut tx = retry.begin().await?;
             let mut head =
                 self.head_to_change(&mut tx, actor, registry, name, Endpoint::ChangeOwners).await?;
+            require_some(added)?;
             if added.len() > CrateHead::MAX_OWNERS {
                 return Err(too_many_owners());
             }
+            let before = head.owners.len();
             for owner in added {
                 require_present(&mut tx, owner).await?;
                 if !head.owners.contains(owner) {
@@ -81,6 +83,9 @@ impl Holdfast {
                 return Err(too_many_owners());
             }
             let words = list(added);
+            if head.owners.len() == before {
+                return Ok(format!("{words} may publish and manage `{}` already", head.name));
+            }
             tx.put(&head).await?;
             self.record(&mut tx, actor, deed, Some(words.clone())).await?;
             if let Committed::Yes = tx.commit().await? {
@@ -102,6 +107,7 @@ impl Holdfast {
             let mut tx = retry.begin().await?;
             let mut head =
                 self.head_to_change(&mut tx, actor, registry, name, Endpoint::ChangeOwners).await?;
+            require_some(removed)?;
             if let Some(stranger) = removed.iter().find(|owner| !head.owners.contains(owner)) {
                 return Err(Error::invalid(format!("`{stranger}` is not an owner of `{}`", head.name)));
             }
@@ -151,6 +157,15 @@ async fn require_present(tx: &mut Tx, owner: &Principal) -> Result<()> {
         Principal::User(login) => format!("there is no active user `{login}`; teams are written `team:NAME`"),
         Principal::Team(team) => format!("there is no team `{team}`"),
     }))
+}
+
+fn require_some(owners: &[Principal]) -> Result<()> {
+    if owners.is_empty() {
+        return Err(Error::invalid(
+            "there is no owner in the request; name one, like `alice` or `team:core`",
+        ));
+    }
+    Ok(())
 }
 
 fn too_many_owners() -> Error {

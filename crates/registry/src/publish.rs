@@ -9,6 +9,7 @@ use crate::audit::Deed;
 use crate::entity::{About, CrateHead, Readme, RegistryRecord, User, Version as Stored};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
+use crate::registries::no_such_registry;
 use crate::rights::{Action, require};
 use holdfast_blobs::{Staged, Staging};
 use holdfast_package::{Package, PackageError};
@@ -87,9 +88,10 @@ impl Holdfast {
         let metadata = PublishMetadata::parse(upload.metadata).map_err(Error::invalid);
         let subject = metadata.as_ref().map_or_else(|_| String::new(), |m| format!("{}@{}", m.name, m.vers));
         let deed = Deed { action: "publish", registry: Some(registry), subject: &subject };
-        let result = match metadata {
-            Ok(metadata) => self.try_publish(actor, deed, metadata, upload).await,
-            Err(error) => Err(error),
+        let result = match (self.may_upload(actor, registry).await, metadata) {
+            (Ok(()), Ok(metadata)) => self.try_publish(actor, deed, metadata, upload).await,
+            // Whoever may not publish learns that, and nothing about what they sent.
+            (Err(error), _) | (Ok(()), Err(error)) => Err(error),
         };
         self.logged(actor, deed, result).await
     }
@@ -132,8 +134,7 @@ impl Holdfast {
     ) -> Result<Receipt> {
         let Upload { package: staged, own_index, .. } = upload;
         let registry = deed.registry.expect("a publish names its registry");
-        let record = self.enter(actor, registry).await?;
-        require(actor, Action::Upload(&record))?;
+        let record = self.registry(registry).await?;
         let (name, version) = (metadata.name.clone(), metadata.vers.clone());
         let found =
             self.look(&mut Tx::new(&self.store), actor, &record, &name, &version, staged.sha256()).await?;
@@ -185,6 +186,9 @@ impl Holdfast {
         loop {
             let mut tx = retry.begin().await?;
             tx.prefetch(&Holdfast::keys(actor, &record.name, &name, &version)).await?;
+            // Until the commit the registry stays: it is not removed with a crate in it.
+            let registry = tx.get::<RegistryRecord>(&RegistryRecord::key_of(&record.name)).await?;
+            registry.ok_or_else(|| no_such_registry(&record.name))?;
             let found = self.look(&mut tx, actor, record, &name, &version, sha256).await?;
             let head = match found {
                 Found::Again => None,
@@ -201,8 +205,7 @@ impl Holdfast {
             };
             self.write(&mut tx, actor, head, &prepared).await?;
             self.record(&mut tx, actor, deed, Some(sha256.to_string())).await?;
-            if let Committed::Yes = tx.commit().await? {
-                self.crate_changed(&record.name, &name.canonical());
+            if let Committed::Yes = self.commit_crate(tx, &record.name, &name.canonical()).await? {
                 self.metrics.published.inc();
                 return Ok(Receipt {
                     name,
@@ -219,6 +222,7 @@ impl Holdfast {
         let krate = name.canonical();
         let user = actor.login().map(User::key_of);
         let keys = [
+            RegistryRecord::key_of(registry),
             CrateHead::key_of(registry, &krate),
             Stored::key_of(registry, &krate, &version.key()),
             Readme::key_of(registry, &krate),

@@ -2,7 +2,7 @@
 
 use crate::actor::Actor;
 use crate::audit::Deed;
-use crate::entity::{CrateHead, Removal, Version as Stored};
+use crate::entity::{CrateHead, Readme, Removal, Version as Stored};
 use crate::error::Result;
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, no_such_crate, require};
@@ -66,13 +66,16 @@ impl Holdfast {
             if stored.removed.is_some() {
                 return Ok(());
             }
+            if head.max_version.as_ref() == Some(&stored.line.vers) {
+                // What is removed for good is not found by its words any more.
+                tx.delete::<Readme>(&Readme::key_of(registry, &krate)).await?;
+            }
             stored.removed = Some(Removal { at: self.outside.now(), by: actor.to_string() });
             tx.put(&stored).await?;
             self.summarise(&mut head, Some(&stored)).await?;
             tx.put(&head).await?;
             self.record(&mut tx, actor, deed, Some(stored.line.cksum.to_string())).await?;
-            if let Committed::Yes = tx.commit().await? {
-                self.crate_changed(registry, &krate);
+            if let Committed::Yes = self.commit_crate(tx, registry, &krate).await? {
                 return Ok(());
             }
         }

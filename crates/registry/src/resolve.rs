@@ -10,7 +10,7 @@ use crate::rights::{Action, no_such_crate, require};
 use crate::settings::Settings;
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use holdfast_store::{Rev, read, scan_all};
+use holdfast_store::{Committed, Rev, Tx, read, scan_all};
 use holdfast_types::{CanonicalName, CrateName, RegistryName, Sha256, VersionKey};
 use quick_cache::Equivalent;
 use std::io::Write as _;
@@ -100,10 +100,18 @@ impl Holdfast {
         found.ok_or_else(|| no_such_crate(name.as_str()))
     }
 
-    /// Makes a change of a crate visible in this process at once, and tells the search index.
-    pub(crate) fn crate_changed(&self, registry: &RegistryName, krate: &CanonicalName) {
+    /// Commits a change of a crate, makes it visible in this process at once and tells the search index,
+    /// whether or not the outcome is known.
+    pub(crate) async fn commit_crate(
+        &self,
+        tx: Tx,
+        registry: &RegistryName,
+        krate: &CanonicalName,
+    ) -> Result<Committed> {
+        let committed = tx.commit().await;
         self.index_cache.forget(&CrateKeyRef(registry, krate));
         self.changed.notify_one();
+        Ok(committed?)
     }
 }
 

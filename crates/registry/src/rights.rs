@@ -45,6 +45,11 @@ pub fn reads_are_limited(account: &Account) -> bool {
     !account.scopes.allow(Endpoint::PublishNew) && !account.scopes.allow(Endpoint::PublishUpdate)
 }
 
+/// The account of an actor whose reading its crate patterns limit.
+pub fn limited_reader(actor: &Actor) -> Option<&Account> {
+    actor.as_account().filter(|account| reads_are_limited(account))
+}
+
 fn require_anonymous(action: Action<'_>) -> Result<()> {
     match action {
         Action::Enter(registry) | Action::Browse(registry) | Action::Read(registry, _)
@@ -92,6 +97,12 @@ fn require_scope(account: &Account, action: Action<'_>) -> Result<()> {
             account.label
         )));
     }
+    if concerns_others(account, action) && !(scopes.crates.is_empty() && scopes.registries.is_empty()) {
+        return Err(forbidden(format!(
+            "the token `{}` is only for some crates or registries, and this concerns the whole server; use a token without `--crate` and `--registry`",
+            account.label
+        )));
+    }
     if let Some(registry) = registry.filter(|registry| !scopes.cover_registry(&registry.name)) {
         return Err(forbidden(format!(
             "the token `{}` is not for the registry `{}`",
@@ -105,6 +116,20 @@ fn require_scope(account: &Account, action: Action<'_>) -> Result<()> {
         Some(krate) => {
             Err(forbidden(format!("the token `{}` is not for the crate `{krate}`", account.label)))
         }
+    }
+}
+
+/// Whether an action is about more than one registry and the account itself.
+fn concerns_others(account: &Account, action: Action<'_>) -> bool {
+    match action {
+        Action::Administer => true,
+        Action::OwnAccount(login) => *login != account.login,
+        Action::Enter(_)
+        | Action::Browse(_)
+        | Action::Read(..)
+        | Action::Upload(_)
+        | Action::PublishNew(..)
+        | Action::Change(..) => false,
     }
 }
 

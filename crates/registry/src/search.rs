@@ -1,13 +1,13 @@
 //! Finding crates.
 
-use crate::actor::{Actor, Who};
+use crate::actor::Actor;
 use crate::entity::{CrateHead, RegistryRecord};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
-use crate::rights::{Action, reads_are_limited, require};
+use crate::rights::{Action, limited_reader, require};
 use holdfast_search::{Hits, Query, SearchError, SearchIndex, Sort};
 use holdfast_store::read_many;
-use holdfast_types::{CrateName, RegistryName};
+use holdfast_types::{CanonicalName, CrateName, RegistryName};
 use std::sync::Arc;
 
 /// A search as it is asked.
@@ -42,15 +42,12 @@ impl Holdfast {
     ) -> Result<SearchPage> {
         let record = self.registry(registry).await?;
         require(actor, Action::Browse(&record))?;
-        let query = Query {
-            registry: Some(registry.to_string()),
-            text: request.text,
-            access: vec![access_label(&record)],
-            sort: request.sort,
-            offset: request.offset,
-            limit: request.limit,
+        let SearchRequest { text, sort, offset, limit } = request;
+        let (registry, access) = (Some(registry.to_string()), vec![access_label(&record)]);
+        let ask = move |index: &SearchIndex, Window { offset, limit }| {
+            index.search(&Query { registry, text, access, sort, offset, limit })
         };
-        self.page(actor, &record, move |index| index.search(&query)).await
+        self.page(actor, &record, Window { offset, limit }, ask).await
     }
 
     /// The crates of a registry that depend on one.
@@ -65,46 +62,56 @@ impl Holdfast {
         let record = self.registry(registry).await?;
         self.head_to_read(actor, registry, name).await?;
         let (place, krate, access) = (registry.to_string(), name.canonical(), vec![access_label(&record)]);
-        self.page(actor, &record, move |index| {
+        let ask = move |index: &SearchIndex, Window { offset, limit }| {
             index.dependents(&place, krate.as_str(), &access, offset, limit)
-        })
-        .await
+        };
+        self.page(actor, &record, Window { offset, limit }, ask).await
     }
 
     async fn page(
         &self,
         actor: &Actor,
         record: &RegistryRecord,
-        ask: impl FnOnce(&SearchIndex) -> Result<Hits, SearchError> + Send + 'static,
+        window: Window,
+        ask: impl FnOnce(&SearchIndex, Window) -> Result<Hits, SearchError> + Send + 'static,
     ) -> Result<SearchPage> {
         let index: Arc<SearchIndex> = self
             .search
             .clone()
             .ok_or_else(|| Error::new(Kind::Unavailable, "this process has no search index"))?;
-        let task = tokio::task::spawn_blocking(move || ask(&index));
+        let limited = limited_reader(actor);
+        // The index knows no crate patterns: such a token's page is cut here, so that its total tells nothing
+        // of what it may not see.
+        let asked = if limited.is_some() { Window::ALL } else { window };
+        let task = tokio::task::spawn_blocking(move || ask(&index, asked));
         let hits = task.await.map_err(|e| Error::with_source(Kind::Internal, "the search failed", e))??;
-        let keys: Vec<_> = hits
-            .crates
-            .iter()
-            .filter_map(|hit| hit.canonical.parse().ok())
-            .map(|krate| CrateHead::key_of(&record.name, &krate))
-            .collect();
-        let heads = read_many::<CrateHead>(&*self.store, &keys).await?;
-        let mut crates: Vec<CrateHead> = heads.into_iter().flatten().map(|(_, head)| head).collect();
-        let found = crates.len();
-        // The index is a moment behind; what it still has and the store no longer, or the token may not see,
-        // is not there.
-        crates.retain(|head| head.max_version.is_some() && is_visible(actor, head));
-        Ok(SearchPage { total: hits.total.saturating_sub((found - crates.len()) as u64), crates })
+        let mut total = hits.total;
+        let mut names: Vec<CanonicalName> =
+            hits.crates.iter().filter_map(|hit| hit.canonical.parse().ok()).collect();
+        if let Some(account) = limited {
+            names.retain(|krate| account.scopes.cover_crate(krate));
+            total = names.len() as u64;
+            names = names.into_iter().skip(window.offset).take(window.limit).collect();
+        }
+        let keys: Vec<_> = names.iter().map(|krate| CrateHead::key_of(&record.name, krate)).collect();
+        let heads = read_many::<CrateHead>(&*self.store, &keys).await?.into_iter().flatten();
+        // The index is a moment behind: what it still has and the store no longer is not there.
+        let crates: Vec<CrateHead> =
+            heads.map(|(_, head)| head).filter(|head| head.max_version.is_some()).collect();
+        let gone = (keys.len() - crates.len()) as u64;
+        Ok(SearchPage { total: total.saturating_sub(gone), crates })
     }
 }
 
-/// Whether a token that is held to its crate patterns may see a crate.
-fn is_visible(actor: &Actor, head: &CrateHead) -> bool {
-    match actor.who() {
-        Who::Account(account) if reads_are_limited(account) => account.scopes.cover_crate(&head.canonical()),
-        Who::Account(_) | Who::Anonymous | Who::Operator => true,
-    }
+/// Which hits to show.
+#[derive(Clone, Copy)]
+struct Window {
+    offset: usize,
+    limit: usize,
+}
+
+impl Window {
+    const ALL: Window = Window { offset: 0, limit: usize::MAX };
 }
 
 /// What a searcher must hold to find the unrestricted crates of a registry.

@@ -62,8 +62,7 @@ impl Holdfast {
             self.summarise(&mut head, Some(&stored)).await?;
             tx.put(&head).await?;
             self.record(&mut tx, actor, deed, None).await?;
-            if let Committed::Yes = tx.commit().await? {
-                self.crate_changed(registry, &krate);
+            if let Committed::Yes = self.commit_crate(tx, registry, &krate).await? {
                 return Ok(());
             }
         }
@@ -119,9 +118,9 @@ impl CrateHead {
     pub(crate) fn show(&mut self, version: Option<&Stored>) {
         self.max_version = version.map(|version| version.line.vers.clone());
         self.max_yanked = version.is_some_and(|version| version.line.yanked);
-        let Some(version) = version else { return };
-        self.about = version.about.clone();
-        let own = version.line.deps.iter().filter(|dependency| dependency.registry.is_none());
+        self.about = version.map(|version| version.about.clone()).unwrap_or_default();
+        let dependencies = version.into_iter().flat_map(|version| &version.line.deps);
+        let own = dependencies.filter(|dependency| dependency.registry.is_none());
         self.dependencies = own.filter_map(|dependency| dependency.package_name().parse().ok()).collect();
     }
 }
