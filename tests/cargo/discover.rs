@@ -38,18 +38,18 @@ fn info_shows_what_the_manifest_says() {
     let cargo = server.cargo();
     Project::library("alpha", "1.0.0").publish(&cargo);
     Project::library("alpha", "1.1.0")
-        .field("rust-version", "\"1.80\"")
+        .field("rust-version", "\"1.86\"")
         .field("repository", "\"https://git.example.com/alpha\"")
         .field("keywords", "[\"fast\"]")
         .toml("[features]\nextra = []")
         .publish(&cargo);
     let info = cargo.anywhere("info alpha --registry main").ok();
     for words in
-        ["alpha", "#fast", "A package for tests", "1.1.0", "MIT", "1.80", "git.example.com/alpha", "extra"]
+        ["alpha", "#fast", "A package for tests", "1.1.0", "MIT", "1.86", "git.example.com/alpha", "extra"]
     {
         info.clone().says(words);
     }
-    cargo.anywhere("info alpha@1.0.0 --registry main").ok().says("1.0.0").never_says("1.80");
+    cargo.anywhere("info alpha@1.0.0 --registry main").ok().says("1.0.0").never_says("1.86");
     cargo.anywhere("info nothing-here --registry main").fails().says("could not find `nothing-here`");
 }
 

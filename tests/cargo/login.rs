@@ -10,9 +10,11 @@ fn a_token_is_kept_by_login_and_forgotten_by_logout() {
     let project = Project::library("alpha", "1.0.0").write(&cargo);
 
     cargo.fails(&project, "publish --no-verify").says("no token found");
-    let asked =
-        cargo.run_with_input(&cargo.work(), "login --registry main", &format!("{}\n", server.token())).ok();
-    asked.says(&format!("{}/me", server.url()));
+    let token = format!("{}\n", server.token());
+    cargo
+        .run_with_input(&cargo.work(), "login --registry main", &token)
+        .ok()
+        .says("Login token for `main` saved");
     cargo.ok(&project, "publish --no-verify").says("Published alpha v1.0.0");
     cargo.anywhere("logout --registry main").ok();
     cargo.fails(&project, "yank --version 1.0.0").says("no token found");
@@ -71,7 +73,7 @@ fn a_revoked_token_ends_within_the_staleness() {
 #[test]
 fn a_reading_token_reads_and_its_publish_is_refused_with_the_reason() {
     let server = Server::start();
-    server.publish("alpha", "1.0.0");
+    Project::library("alpha", "1.0.0").publish(&server.cargo());
     let token = server.cli().user("alice", "publisher", "--scope read");
     let cargo = Cargo::with_registry("main", &server.index("main")).token(&token);
     cargo.ok(&consumer("alpha", "1").write(&cargo), "build");

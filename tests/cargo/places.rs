@@ -6,7 +6,7 @@ use holdfast_testkit::{Cargo, Project, Proxy, Server, until};
 #[test]
 fn an_open_registry_needs_no_token_to_read() {
     let server = Server::start();
-    server.publish("alpha", "1.0.0");
+    Project::library("alpha", "1.0.0").publish(&server.cargo());
     server.wait_until_searchable(1);
     server.cli().ok("registry update main --anonymous-read true");
     let config = until("the registry to open", || {

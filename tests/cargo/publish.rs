@@ -62,7 +62,8 @@ fn a_removed_version_is_gone_and_its_number_stays_taken() {
         (server.http().get(index).expect_status(200).index_lines().len() == 1).then_some(())
     });
     server.http().get("/r/main/dl/alpha/1.1.0/download").expect_status(404);
-    cargo.ok(&program, "update").says("Downgrading alpha v1.1.0 -> v1.0.0");
+    cargo.ok(&program, "update").says("Downgrading alpha v1.1.0");
+    assert_eq!(locked(&program, "alpha"), ["1.0.0"]);
     let other = Project::library("alpha", "1.1.0").file("src/more.rs", "// more\n").write(&cargo);
     cargo.fails(&other, "publish --no-verify").says("status 409").says("was removed by an admin");
     server.cli().assert_clean();

@@ -59,7 +59,7 @@ fn metadata_that_is_none_is_refused() {
     let package = CrateBuilder::new("alpha", "1.0.0").own_index(&server.index("main")).package();
     let deep_array = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
     let deep_object = format!("{}1{}", "{\"a\":".repeat(50_000), "}".repeat(50_000)).into_bytes();
-    let deep_unknown = [b"{\"name\":\"alpha\",\"vers\":\"1.0.0\",\"x\":", &deep_array[..], b"}"].concat();
+    let deep_field = [b"{\"name\":\"alpha\",\"vers\":\"1.0.0\",\"deps\":", &deep_array[..], b"}"].concat();
     let bodies: [(&str, &[u8]); 12] = [
         ("nothing", b""),
         ("no UTF-8", b"{\"name\":\"\xff\xfe\",\"vers\":\"1.0.0\"}"),
@@ -72,7 +72,7 @@ fn metadata_that_is_none_is_refused() {
         ("two objects", b"{}{}"),
         ("a deep array", &deep_array),
         ("a deep object", &deep_object),
-        ("a deep unknown field", &deep_unknown),
+        ("a deep field", &deep_field),
     ];
     let mut http = server.http();
     for (what, metadata) in bodies {
@@ -131,6 +131,12 @@ fn unknown_and_missing_and_null_fields_are_fine() {
         metadata.as_object_mut().unwrap().remove(missing);
     }
     server.http().put(NEW, &frame(metadata.to_string().as_bytes(), &package)).expect_status(200);
+    // Also a deep one: passing over it takes no stack.
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let (metadata, package) = CrateBuilder::new("alpha", "1.0.1").own_index(&server.index("main")).build();
+    let metadata = String::from_utf8(metadata).unwrap().replacen('{', &format!("{{\"x\":{deep},"), 1);
+    let answer = server.http().put(NEW, &frame(metadata.as_bytes(), &package));
+    assert!(matches!(answer.status, 200 | 400), "{}", answer.text());
     server.cli().assert_clean();
     server.assert_unharmed();
 }

@@ -258,8 +258,9 @@ impl Drop for Server {
         }
         if std::thread::panicking() {
             let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            let last = &lines[lines.len().saturating_sub(60)..];
+            let mut last: Vec<String> =
+                log.lines().rev().take(20).map(|line| line.chars().take(300).collect()).collect();
+            last.reverse();
             eprintln!("--- the last lines of the server's log\n{}\n---", last.join("\n"));
         }
     }
