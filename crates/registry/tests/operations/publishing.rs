@@ -78,6 +78,8 @@ async fn a_number_is_taken_for_ever() {
         krate("foo", "1.0.0+b"),
         krate("foo", "2.0.0"),
         krate("foo", "2.0.0+mac"),
+        // The very same file under another number.
+        krate("foo", "1.0.0").sent("vers", "1.0.0+c"),
     ];
     let mut told = Vec::new();
     for other in &others {
@@ -88,6 +90,7 @@ async fn a_number_is_taken_for_ever() {
     Conflict: `foo@1.0.0` is already published, and build metadata does not make `1.0.0+b` another version; choose a new version
     Conflict: `foo@2.0.0+linux` is already published, and build metadata does not make `2.0.0` another version; choose a new version
     Conflict: `foo@2.0.0+linux` is already published, and build metadata does not make `2.0.0+mac` another version; choose a new version
+    Conflict: `foo@1.0.0` is already published, and build metadata does not make `1.0.0+c` another version; choose a new version
     ");
     assert_eq!(house.versions("foo").await, "1.0.0 2.0.0+linux");
     assert_eq!(house.files().await, "<foo@1.0.0> <foo@2.0.0+linux>", "refused before a file is kept");
