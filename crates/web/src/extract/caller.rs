@@ -1,0 +1,153 @@
+//! Who is calling, by the `Authorization` header.
+
+use crate::error::{Failure, Result};
+use crate::extract::Origin;
+use crate::web::Shared;
+use axum::extract::FromRequestParts;
+use holdfast_registry::{Actor, Error, Holdfast, Kind};
+use holdfast_types::TokenSecret;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The actor of a request.
+pub(crate) struct Caller(pub(crate) Actor);
+
+/// Turns the credentials of a request into an actor; a request without any is anonymous.
+pub(crate) async fn authenticate(
+    holdfast: &Holdfast,
+    headers: &HeaderMap,
+    client: Option<IpAddr>,
+) -> Result<Actor, Error> {
+    match credentials(headers)? {
+        None => Ok(Actor::anonymous(client)),
+        Some(secret) => holdfast.authenticate(&secret, client).await,
+    }
+}
+
+/// The token of a request: as it is (cargo), after `Bearer` (most others), or as the password of `Basic`
+/// (tools that know nothing else). Never logged.
+fn credentials(headers: &HeaderMap) -> Result<Option<TokenSecret>, Error> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let value = value.to_str().map_err(|_| refused("it has characters that no token has"))?.trim();
+    let secret = match value.split_once(' ') {
+        None => value.parse(),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim().parse(),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("basic") => password(rest.trim())?.parse(),
+        Some(_) => return Err(refused("only a bare token, `Bearer TOKEN` and `Basic` are understood")),
+    };
+    secret.map(Some).map_err(refused)
+}
+
+fn refused(reason: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Unauthenticated, format!("the `Authorization` header is not usable: {reason}"))
+}
+
+/// The password of Basic credentials, or the user's name where a tool puts the token there.
+fn password(encoded: &str) -> Result<String, Error> {
+    let pair = decode_base64(encoded).and_then(|bytes| String::from_utf8(bytes).ok());
+    let pair = pair.ok_or_else(|| refused("the credentials after `Basic` are not base64 text"))?;
+    let (user, password) = pair.split_once(':').unwrap_or((&pair, ""));
+    Ok(if password.is_empty() { user } else { password }.to_owned())
+}
+
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=');
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in text.bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count & 0xff).expect("eight bits"));
+        }
+    }
+    Some(bytes)
+}
+
+impl FromRequestParts<Arc<Shared>> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Caller> {
+        let client = parts.extensions.get::<Origin>().and_then(Origin::client);
+        match authenticate(&shared.holdfast, &parts.headers, client).await {
+            Ok(actor) => Ok(Caller(actor)),
+            Err(error) if matches!(parts.method, Method::GET | Method::HEAD) => Err(error.into()),
+            Err(error) => {
+                let nobody = Actor::anonymous(client);
+                let subject: String = parts.uri.path().chars().take(200).collect();
+                Err(shared.holdfast.refuse_write(&nobody, "authenticate", &subject, error).await.into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn read(value: &str) -> Result<Option<TokenSecret>, Error> {
+        let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header value");
+        credentials(&[(AUTHORIZATION, value)].into_iter().collect())
+    }
+
+    #[test]
+    fn every_way_to_send_a_token() {
+        for value in [
+            "secret",
+            "Bearer secret",
+            "bearer  secret ",
+            "BEARER secret",
+            "Basic OnNlY3JldA==",
+            "basic YTpzZWNyZXQ",
+            "Basic c2VjcmV0Og==",
+        ] {
+            let secret = read(value).expect("usable").expect("a token");
+            assert_eq!(secret.reveal(), "secret", "{value}");
+        }
+        assert_eq!(credentials(&HeaderMap::new()).expect("usable"), None);
+    }
+
+    #[test]
+    fn other_credentials_are_refused_without_being_repeated() {
+        for value in [
+            "",
+            "Digest secret",
+            "Bearer",
+            "Bearer a secret",
+            "Basic !!!",
+            "Basic /w==",
+            "Bas\u{e9}c secret",
+            "Basic Og==",
+        ] {
+            let Err(error) = read(value) else {
+                assert_eq!(value, "Bearer", "a single word is a token, if not one of ours");
+                continue;
+            };
+            assert_eq!(error.kind(), Kind::Unauthenticated);
+            assert!(!error.detail().contains("secret"), "{}", error.detail());
+        }
+    }
+
+    #[test]
+    fn base64() {
+        for (text, bytes) in
+            [("", &b""[..]), ("Zg==", b"f"), ("Zm8", b"fo"), ("Zm9v", b"foo"), ("_-8=", b"\xff\xef")]
+        {
+            assert_eq!(decode_base64(text).as_deref(), Some(bytes), "{text}");
+        }
+        assert_eq!(decode_base64("Zm 9v"), None);
+    }
+}

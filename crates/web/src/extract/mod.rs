@@ -1,0 +1,14 @@
+//! What handlers take from a request. The extractors are our own, so that their refusals are failures like
+//! any other.
+
+mod caller;
+mod json;
+mod origin;
+mod path;
+mod query;
+
+pub(crate) use caller::{Caller, authenticate};
+pub(crate) use json::{Json, read_bounded};
+pub(crate) use origin::{Origin, no_host};
+pub(crate) use path::Path;
+pub(crate) use query::{Page, Query};
