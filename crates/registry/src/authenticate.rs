@@ -67,7 +67,11 @@ impl TokenUses {
 impl Holdfast {
     /// Who presents a secret. A token that this process has seen lately costs no trip to the store.
     pub async fn authenticate(&self, secret: &TokenSecret, address: Option<IpAddr>) -> Result<Actor> {
-        let digest = secret.digest();
+        self.authenticate_digest(secret.digest(), address).await
+    }
+
+    /// The same for a front that remembers the digest of a secret it saw before.
+    pub async fn authenticate_digest(&self, digest: Sha256, address: Option<IpAddr>) -> Result<Actor> {
         let known = self.account_cache.get(&digest, || digest, self).await?.ok_or_else(not_valid)?;
         let now = self.outside.now();
         if has_ended(known.account.expires_at, now) {

@@ -53,11 +53,23 @@ const RESERVED: &[&str] = &[
     "alloc",
     "arena",
     "ast",
+    "aux",
     "builtins",
     "collections",
+    "com0",
+    "com1",
+    "com2",
+    "com3",
+    "com4",
+    "com5",
+    "com6",
+    "com7",
+    "com8",
+    "com9",
     "compiler_builtins",
     "compiler_rt",
     "compiletest",
+    "con",
     "core",
     "coretest",
     "debug",
@@ -66,10 +78,22 @@ const RESERVED: &[&str] = &[
     "fmt_macros",
     "grammar",
     "graphviz",
+    "lpt0",
+    "lpt1",
+    "lpt2",
+    "lpt3",
+    "lpt4",
+    "lpt5",
+    "lpt6",
+    "lpt7",
+    "lpt8",
+    "lpt9",
     "macro",
     "macros",
+    "nul",
     "panic_abort",
     "panic_unwind",
+    "prn",
     "proc_macro",
     "profiler_builtins",
     "rbml",
@@ -93,30 +117,6 @@ const RESERVED: &[&str] = &[
     "syntax",
     "test",
     "unicode",
-    "aux",
-    "com0",
-    "com1",
-    "com2",
-    "com3",
-    "com4",
-    "com5",
-    "com6",
-    "com7",
-    "com8",
-    "com9",
-    "con",
-    "lpt0",
-    "lpt1",
-    "lpt2",
-    "lpt3",
-    "lpt4",
-    "lpt5",
-    "lpt6",
-    "lpt7",
-    "lpt8",
-    "lpt9",
-    "nul",
-    "prn",
 ];
 
 /// The rule that one kind of name follows: its word in error sentences, length and characters.
@@ -255,7 +255,7 @@ impl FromStr for CrateName {
 
     fn from_str(text: &str) -> Result<CrateName, NameError> {
         CRATE.check(text)?;
-        if RESERVED.contains(&fold(text).as_str()) {
+        if RESERVED.binary_search(&fold(text).as_str()).is_ok() {
             return Err(NameError::Reserved(text.to_owned()));
         }
         Ok(CrateName(text.to_owned()))
@@ -372,6 +372,12 @@ mod tests {
         let all: Vec<String> =
             hostile.iter().map(|n| n.parse::<CrateName>().unwrap_err().to_string()).collect();
         assert_snapshot!(all.join("\n"));
+    }
+
+    #[test]
+    fn reserved_names_are_sorted_and_canonical() {
+        assert!(RESERVED.is_sorted());
+        assert!(RESERVED.iter().all(|name| fold(name) == *name));
     }
 
     #[test]

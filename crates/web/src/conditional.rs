@@ -1,16 +1,17 @@
 //! What a client says it has and understands: `If-None-Match` and `Accept-Encoding`.
 
-use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue};
 
 /// Whether the client has the entity with this (strong) tag already. Compared weakly, as RFC 9110 says for
 /// GET: proxies that compress turn strong tags into weak ones.
 pub(crate) fn has_already(headers: &HeaderMap, etag: &str) -> bool {
-    headers.get_all(IF_NONE_MATCH).iter().any(|value| {
-        let value = value.as_bytes();
-        value == etag.as_bytes()
-            || value.split(|byte| *byte == b',').any(|one| matches(one.trim_ascii(), etag))
-    })
+    headers.get_all(IF_NONE_MATCH).iter().any(|value| names(value.as_bytes(), etag))
+}
+
+/// Whether one `If-None-Match` names a tag.
+pub(crate) fn names(value: &[u8], etag: &str) -> bool {
+    value == etag.as_bytes() || value.split(|byte| *byte == b',').any(|one| matches(one.trim_ascii(), etag))
 }
 
 fn matches(candidate: &[u8], etag: &str) -> bool {
@@ -20,9 +21,14 @@ fn matches(candidate: &[u8], etag: &str) -> bool {
 
 /// Whether the client takes gzip. Nothing is compressed unless it is asked for.
 pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    lists_gzip(headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes))
+}
+
+/// Whether values of `Accept-Encoding` allow gzip.
+pub(crate) fn lists_gzip<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> bool {
     let mut any = false;
-    for value in headers.get_all(ACCEPT_ENCODING) {
-        for coding in value.to_str().unwrap_or_default().split(',') {
+    for value in values {
+        for coding in std::str::from_utf8(value).unwrap_or_default().split(',') {
             let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
             match name.trim() {
                 name if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
@@ -46,7 +52,6 @@ fn is_zero(weight: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     fn headers(name: &http::HeaderName, values: &[&'static str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), HeaderValue::from_static(value))).collect()

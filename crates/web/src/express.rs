@@ -2,50 +2,38 @@
 //!
 //! Cargo sends index and download requests by the hundred over one or two connections, and the library's
 //! general way costs more than everything that we do for one. So each connection begins here: a request that
-//! is [`Hot`] and plain (GET, HTTP/1.1, no body) is answered by the same functions as everywhere, and written
-//! in one system call. At the first request that is anything else, the connection goes over to the library
-//! for good, together with the bytes that were already read. The library's own parser is used here too.
+//! is [`Hot`] and plain (GET, HTTP/1.1, no body) is answered from the same operations as everywhere, in one
+//! system call. At the first request that is anything else, the connection goes over to the library for good,
+//! together with the bytes that were already read. The library's own parser is used here too.
+//!
+//! There are two ways through: an index file that is there is written straight from the cache; every other
+//! answer, and every failure, is made by [`Web::answer_hot`] as for the library.
 
+mod request;
+mod response;
+
+use self::request::{Head, Plain};
+use crate::conditional::{lists_gzip, names};
 use crate::hot::Hot;
+use crate::layers::{Class, Line, within};
 use crate::pulse::{Beat, Pulse};
 use crate::serve::Server;
-use crate::{WebBody, web::Web};
+use crate::{WebBody, extract, sparse};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::StreamExt;
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, FORWARDED, HOST, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE,
-};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
-use std::cell::RefCell;
+use holdfast_types::Sha256;
+use http::{Method, Response, StatusCode, Uri};
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Interval, interval_at};
 
-/// A request with more headers is not plain.
-const MOST_HEADERS: usize = 32;
 /// Larger heads are not plain.
 const MOST_HEAD_BYTES: usize = 8 * 1024;
-
-/// What the hot functions may ask a request for; other headers mean nothing to them.
-const READ_HEADERS: [HeaderName; 12] = [
-    AUTHORIZATION,
-    IF_NONE_MATCH,
-    ACCEPT_ENCODING,
-    HOST,
-    RANGE,
-    IF_RANGE,
-    FORWARDED,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-prefix"),
-];
 
 /// How the lane ended.
 pub(crate) enum End {
@@ -59,24 +47,15 @@ pub(crate) enum End {
 struct Lane<'a> {
     server: &'a Server,
     pulse: &'a Pulse,
+    peer: Option<IpAddr>,
     stream: TcpStream,
-    input: BytesMut,
     output: Vec<u8>,
-    headers: HeaderMap,
+    /// The last credentials, and the digest of the token in them: clients send the same ones each time.
+    credentials: (Vec<u8>, Option<Sha256>),
     looks: Interval,
     last: Beat,
     /// Whether a request was just answered, after which the timers need not be asked again.
     is_fresh: bool,
-}
-
-/// What the beginning of the input is.
-enum Head {
-    /// Not yet a whole head.
-    Partial,
-    /// A plain request: the length of its head and of its path, which follows `GET `.
-    Plain { bytes: usize, path_bytes: usize },
-    /// Anything else.
-    Other,
 }
 
 /// Answers plain reads until the connection ends or something else comes.
@@ -87,13 +66,14 @@ pub(crate) async fn run(
     stream: TcpStream,
 ) -> io::Result<End> {
     let idle = server.options.idle_timeout;
+    let mut input = BytesMut::with_capacity(1024);
     let mut lane = Lane {
         server,
         pulse,
+        peer,
         stream,
-        input: BytesMut::with_capacity(1024),
         output: Vec::with_capacity(512),
-        headers: HeaderMap::with_capacity(READ_HEADERS.len()),
+        credentials: (Vec::new(), None),
         looks: interval_at(Instant::now() + idle, idle),
         last: Beat::default(),
         is_fresh: false,
@@ -104,58 +84,34 @@ pub(crate) async fn run(
         let _ = is_ending.wait_for(|is_ending| *is_ending).await;
     });
     loop {
-        match lane.parse() {
-            Head::Partial if lane.input.len() < MOST_HEAD_BYTES => {
-                if !lane.read(ending.as_mut()).await? {
+        let mut headers = request::no_headers();
+        let head_bytes = match request::parse(&input, &mut headers, &server.web) {
+            Head::Partial if input.len() < MOST_HEAD_BYTES => {
+                if !lane.read(&mut input, ending.as_mut()).await? {
                     return Ok(End::Closed);
                 }
+                continue;
             }
-            Head::Plain { bytes, path_bytes } => {
-                let head = lane.input.split_to(bytes);
-                let path = std::str::from_utf8(&head[4..4 + path_bytes]).unwrap_or_default();
-                if !lane.answer(&server.web, peer, path).await? {
+            Head::Partial | Head::Other => return Ok(End::GoesOver(lane.stream, input.freeze())),
+            Head::Plain(plain) => {
+                if !lane.answer(&plain).await? {
                     return Ok(End::Closed);
                 }
+                plain.head_bytes
             }
-            Head::Partial | Head::Other => return Ok(End::GoesOver(lane.stream, lane.input.freeze())),
-        }
+        };
+        input.advance(head_bytes);
     }
 }
 
 impl Lane<'_> {
-    /// Looks at the input, and takes out the headers of a plain request.
-    fn parse(&mut self) -> Head {
-        if self.input.is_empty() {
-            return Head::Partial;
-        }
-        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-        let mut request = httparse::Request::new(&mut headers);
-        let bytes = match request.parse(&self.input) {
-            Ok(httparse::Status::Complete(bytes)) => bytes,
-            Ok(httparse::Status::Partial) => return Head::Partial,
-            Err(_) => return Head::Other,
-        };
-        let (Some("GET"), Some(path), Some(1)) = (request.method, request.path, request.version) else {
-            return Head::Other;
-        };
-        // The path follows at once in every request line that this way is made for.
-        let is_in_place = self.input.get(4..4 + path.len()).is_some_and(|place| place == path.as_bytes());
-        if !is_in_place || path.contains('?') || Hot::of(&Method::GET, self.server.web.inner(path)).is_none()
-        {
-            return Head::Other;
-        }
-        self.headers.clear();
-        for header in request.headers.iter() {
-            if !take(&mut self.headers, header) {
-                return Head::Other;
-            }
-        }
-        Head::Plain { bytes, path_bytes: path.len() }
-    }
-
     /// Reads more; `false` when there is no more, the client stood still, or the server ends.
-    async fn read(&mut self, mut ending: Pin<&mut impl Future<Output = ()>>) -> io::Result<bool> {
-        let Lane { server, pulse, stream, input, looks, last, is_fresh, .. } = self;
+    async fn read(
+        &mut self,
+        input: &mut BytesMut,
+        mut ending: Pin<&mut impl Future<Output = ()>>,
+    ) -> io::Result<bool> {
+        let Lane { server, pulse, stream, looks, last, is_fresh, .. } = self;
         let is_idle = input.is_empty();
         if server.has_ended() && is_idle {
             return Ok(false);
@@ -184,156 +140,133 @@ impl Lane<'_> {
     }
 
     /// Answers a request; `false` when the connection ends with it.
-    async fn answer(&mut self, web: &Web, peer: Option<IpAddr>, path: &str) -> io::Result<bool> {
-        let Some(hot) = Hot::of(&Method::GET, web.inner(path)) else { return Ok(false) };
+    async fn answer(&mut self, plain: &Plain<'_>) -> io::Result<bool> {
         self.pulse.asked();
-        // The address of the server is in the headers: a plain request names a path only.
-        let uri = Uri::from_static("/");
-        let response = web.answer_hot(peer, hot, &Method::GET, path, &uri, &self.headers).await;
-        self.pulse.answered();
-        self.is_fresh = true;
         let is_last = self.server.has_ended();
-        let millis = web.unix_millis();
-        write_head(&mut self.output, &response, millis, is_last);
-        let (_, body) = response.into_parts();
-        match body {
-            WebBody::Empty | WebBody::Routed(_) => self.send(Bytes::new()).await?,
-            WebBody::Whole(bytes) => self.send(bytes).await?,
+        if let Hot::Index(registry, path) = plain.hot
+            && let Some(body) = self.index(plain, registry, path, is_last).await
+        {
+            self.pulse.answered();
+            self.send(body).await?;
+        } else {
+            let web = &self.server.web;
+            // The address of the server is in the headers: a plain request names a path only.
+            let uri = Uri::from_static("/");
+            let headers = plain.header_map();
+            let response =
+                web.answer_hot(self.peer, plain.hot, &Method::GET, plain.path, &uri, &headers).await;
+            self.pulse.answered();
+            self.send_response(response, is_last).await?;
+        }
+        self.is_fresh = true;
+        Ok(!is_last)
+    }
+
+    /// Writes the head for an index file that is there, and gives its body. `None` leaves the request to the
+    /// general way, which also knows how to say what is wrong.
+    async fn index(&mut self, plain: &Plain<'_>, registry: &str, path: &str, is_last: bool) -> Option<Bytes> {
+        let web = &self.server.web;
+        let peer = self.peer.map(|peer| peer.to_canonical());
+        // A proxy's word on the client has to be read in full, and so has everything that is to be logged.
+        if peer.is_some_and(|peer| web.trusts(peer)) || Line::is_debug_enabled() {
+            return None;
+        }
+        let digest = match plain.authorization()? {
+            None => None,
+            Some(value) => Some(self.digest(value)?),
+        };
+        let shared = web.shared();
+        let _in_flight = shared.metrics.begin();
+        let began = shared.holdfast.outside().instant();
+        let found = pin!(sparse::find(shared, digest, peer, registry, path));
+        let (file, is_private) = within(shared.settings.request_timeout, found).await.ok()??;
+        let has_already = plain.values(&http::header::IF_NONE_MATCH).any(|value| names(value, &file.etag));
+        let accepts_gzip = || lists_gzip(plain.values(&http::header::ACCEPT_ENCODING));
+        let (status, body, is_gzip) = match &file.gzip {
+            _ if has_already => (StatusCode::NOT_MODIFIED, Bytes::new(), false),
+            Some(gzip) if accepts_gzip() => (StatusCode::OK, gzip.clone(), true),
+            _ => (StatusCode::OK, file.body.clone(), false),
+        };
+        let now = web.unix_millis() / 1000;
+        response::write_index_head(
+            &mut self.output,
+            &file.etag,
+            is_private,
+            is_gzip,
+            body.len(),
+            status,
+            is_last,
+            now,
+        );
+        let elapsed = shared.holdfast.outside().instant().saturating_duration_since(began);
+        shared.metrics.answered(Class::Index, status, elapsed, body.len() as u64);
+        Some(body)
+    }
+
+    /// The digest of the token in some credentials, if there is one.
+    fn digest(&mut self, value: &[u8]) -> Option<Sha256> {
+        if self.credentials.0 != value {
+            let secret =
+                http::HeaderValue::from_bytes(value).ok().and_then(|value| extract::secret(&value).ok());
+            self.credentials = (value.to_vec(), secret.map(|secret| secret.digest()));
+        }
+        self.credentials.1
+    }
+
+    async fn send_response(&mut self, response: Response<WebBody>, is_last: bool) -> io::Result<()> {
+        let now = self.server.web.unix_millis() / 1000;
+        response::write_head(&mut self.output, &response, is_last, now);
+        match response.into_body() {
+            WebBody::Empty | WebBody::Routed(_) => self.send(Bytes::new()).await,
+            WebBody::Whole(bytes) => self.send(bytes).await,
             WebBody::Chunks(mut chunks) => {
                 self.send(Bytes::new()).await?;
                 while let Some(chunk) = chunks.next().await {
-                    let chunk = chunk.map_err(io::Error::other)?;
-                    self.send(chunk).await?;
+                    self.send(chunk.map_err(io::Error::other)?).await?;
                 }
+                Ok(())
             }
         }
-        Ok(!is_last)
     }
 
     /// Sends what is in the output, and then some bytes, with as few system calls as it takes.
     async fn send(&mut self, mut body: Bytes) -> io::Result<()> {
+        /// A smaller body is cheaper to copy than to send from a place of its own.
+        const COPIED_BYTES: usize = 4096;
+        if body.len() <= COPIED_BYTES {
+            self.output.extend_from_slice(&body);
+            body.clear();
+        }
+        let idle = self.server.options.idle_timeout;
         let mut sent = 0;
         while sent < self.output.len() {
             let parts = [IoSlice::new(&self.output[sent..]), IoSlice::new(&body)];
-            let bytes = self.stream.write_vectored(&parts).await?;
-            if bytes == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            self.pulse.sent(bytes);
+            let parts = if body.is_empty() { &parts[..1] } else { &parts[..] };
+            let bytes = written(&mut self.stream, self.pulse, idle, parts).await?;
             let of_head = bytes.min(self.output.len() - sent);
             sent += of_head;
             body.advance(bytes - of_head);
         }
         self.output.clear();
         while body.has_remaining() {
-            let bytes = self.stream.write(&body).await?;
-            if bytes == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            self.pulse.sent(bytes);
+            let bytes = written(&mut self.stream, self.pulse, idle, &[IoSlice::new(&body)]).await?;
             body.advance(bytes);
         }
         Ok(())
     }
 }
 
-/// Keeps a header that the hot functions read; `false` for one that makes the request not plain.
-fn take(headers: &mut HeaderMap, header: &httparse::Header<'_>) -> bool {
-    let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-    if is("content-length") || is("transfer-encoding") || is("expect") {
-        return false;
+/// Writes what the client takes; fails when it takes nothing for too long.
+async fn written(
+    stream: &mut TcpStream,
+    pulse: &Pulse,
+    idle: Duration,
+    parts: &[IoSlice<'_>],
+) -> io::Result<usize> {
+    let bytes = within(idle, stream.write_vectored(parts)).await??;
+    if bytes == 0 {
+        return Err(io::ErrorKind::WriteZero.into());
     }
-    if is("connection") {
-        // Offers to upgrade are not taken; a wish to close is for the library.
-        return !header.value.to_ascii_lowercase().windows(5).any(|word| word == b"close");
-    }
-    if let Some(name) = READ_HEADERS.iter().find(|name| is(name.as_str())) {
-        let Ok(value) = HeaderValue::from_bytes(header.value) else { return false };
-        headers.append(name.clone(), value);
-        return true;
-    }
-    true
-}
-
-fn write_head(output: &mut Vec<u8>, response: &Response<WebBody>, unix_millis: u64, is_last: bool) {
-    let status = response.status();
-    output.extend_from_slice(b"HTTP/1.1 ");
-    output.extend_from_slice(status.as_str().as_bytes());
-    output.push(b' ');
-    output.extend_from_slice(status.canonical_reason().unwrap_or("").as_bytes());
-    for (name, value) in response.headers() {
-        output.extend_from_slice(b"\r\n");
-        output.extend_from_slice(name.as_str().as_bytes());
-        output.extend_from_slice(b": ");
-        output.extend_from_slice(value.as_bytes());
-    }
-    if status != StatusCode::NOT_MODIFIED {
-        output.extend_from_slice(b"\r\ncontent-length: ");
-        let length = response.body().length().unwrap_or(0);
-        output.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-    }
-    if is_last {
-        output.extend_from_slice(b"\r\nconnection: close");
-    }
-    output.extend_from_slice(b"\r\ndate: ");
-    write_date(output, unix_millis / 1000);
-    output.extend_from_slice(b"\r\n\r\n");
-}
-
-/// The date in HTTP's form, made once a second.
-fn write_date(output: &mut Vec<u8>, unix_seconds: u64) {
-    thread_local!(static DATE: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) });
-    DATE.with_borrow_mut(|(second, text)| {
-        if *second != unix_seconds {
-            *second = unix_seconds;
-            *text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(unix_seconds));
-        }
-        output.extend_from_slice(text.as_bytes());
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn header(name: &str, value: &'static str) -> (bool, HeaderMap) {
-        let mut headers = HeaderMap::new();
-        let plain = take(&mut headers, &httparse::Header { name, value: value.as_bytes() });
-        (plain, headers)
-    }
-
-    #[test]
-    fn plain_requests_are_told_from_others() {
-        for (name, value) in [
-            ("Content-Length", "0"),
-            ("transfer-encoding", "chunked"),
-            ("Expect", "100-continue"),
-            ("Connection", "Keep-Alive, Close"),
-        ] {
-            assert!(!header(name, value).0, "{name}");
-        }
-        for (name, value) in
-            [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("User-Agent", "cargo")]
-        {
-            let (plain, headers) = header(name, value);
-            assert!(plain && headers.is_empty(), "{name}");
-        }
-        let (plain, headers) = header("AUTHORIZATION", "secret");
-        assert!(plain && headers[AUTHORIZATION] == "secret");
-    }
-
-    #[test]
-    fn heads_are_written_as_http_wants() {
-        let mut response = Response::new(WebBody::Whole(Bytes::from_static(b"abc")));
-        response.headers_mut().insert(http::header::ETAG, HeaderValue::from_static("\"a\""));
-        let mut output = Vec::new();
-        write_head(&mut output, &response, 784_111_777_000, true);
-        let expected = "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 3\r\nconnection: close\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
-        assert_eq!(String::from_utf8_lossy(&output), expected);
-        let mut response = Response::new(WebBody::Empty);
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        output.clear();
-        write_head(&mut output, &response, 784_111_777_999, false);
-        assert!(!String::from_utf8_lossy(&output).contains("content-length"));
-    }
+    pulse.sent(bytes);
+    Ok(bytes)
 }

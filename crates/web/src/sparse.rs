@@ -8,10 +8,11 @@ use crate::extract::{Caller, Origin, Path};
 use crate::web::Shared;
 use axum::body::Body;
 use axum::extract::State;
-use holdfast_registry::Actor;
-use holdfast_types::{CrateName, IndexConfig, RegistryName};
+use holdfast_registry::{Actor, IndexFile};
+use holdfast_types::{CrateName, IndexConfig, RegistryName, Sha256};
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Served without a login: every cache may keep it, and asks each time whether it still holds. A cache must
@@ -42,6 +43,25 @@ pub(crate) async fn config(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, cache_policy(actor));
     Ok(response)
+}
+
+/// An index file that is there for whoever has a token with this digest, and whether it is for them alone;
+/// `None` for everything that needs an explanation.
+pub(crate) async fn find(
+    shared: &Shared,
+    digest: Option<Sha256>,
+    client: Option<IpAddr>,
+    registry: &str,
+    path: &str,
+) -> Option<(Arc<IndexFile>, bool)> {
+    let registry = registry.parse().ok()?;
+    let name = crate_of(path)?;
+    let actor = match digest {
+        None => Actor::anonymous(client),
+        Some(digest) => shared.holdfast.authenticate_digest(digest, client).await.ok()?,
+    };
+    let file = shared.holdfast.index_file(&actor, &registry, &name).await.ok()?;
+    Some((file, is_private(&actor)))
 }
 
 /// The index file of a crate.
@@ -98,7 +118,11 @@ pub(crate) async fn route_index(
 }
 
 fn cache_policy(actor: &Actor) -> HeaderValue {
-    if actor.as_account().is_some() { PRIVATE } else { OPEN }
+    if is_private(actor) { PRIVATE } else { OPEN }
+}
+
+fn is_private(actor: &Actor) -> bool {
+    actor.as_account().is_some()
 }
 
 /// The crate whose index file is at a path: its name in lower case, after folders that follow from the name.

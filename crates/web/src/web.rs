@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -105,7 +105,7 @@ impl Web {
         let _in_flight = self.shared.metrics.begin();
         let began = self.shared.holdfast.outside().instant();
         let limit = Some(self.shared.settings.request_timeout);
-        let answer = guarded(limit, hot.answer(&self.shared, uri, headers, peer)).await;
+        let answer = guarded(limit, pin!(hot.answer(&self.shared, uri, headers, peer))).await;
         let answer = answer.and_then(|answer| answer);
         let has_credentials = headers.contains_key(AUTHORIZATION);
         let asked = Asked { class, method, path, client: peer, has_credentials, began };
@@ -115,6 +115,16 @@ impl Web {
     /// The path of a request without the mount point.
     pub(crate) fn inner<'a>(&self, path: &'a str) -> &'a str {
         self.shared.inner(path)
+    }
+
+    /// What all requests share.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Whether a peer is a proxy whose word on its clients counts.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        (self.shared.settings.is_trusted_proxy)(peer)
     }
 
     /// Milliseconds since 1970 began.
@@ -144,7 +154,7 @@ impl Web {
         // An upload has limits of its own.
         let limit = (class != Class::Publish).then_some(shared.settings.request_timeout);
         let request = Request::from_parts(parts, Body::new(body));
-        let answer = guarded(limit, self.routes.clone().oneshot(request)).await.and_then(unrouted);
+        let answer = guarded(limit, pin!(self.routes.clone().oneshot(request))).await.and_then(unrouted);
         let asked =
             Asked { class, method: &method, path: &path, client: origin.client(), has_credentials, began };
         shared.finish(&asked, answer, || origin.known_base().cloned())

@@ -105,6 +105,7 @@ fn serve_options(config: &Config) -> ServeOptions {
         idle_timeout: config.request_timeout,
         max_connections: usize::try_from(config.max_connections.get()).unwrap_or(usize::MAX),
         shutdown_timeout: config.shutdown_timeout,
+        ..ServeOptions::default()
     }
 }
 

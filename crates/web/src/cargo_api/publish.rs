@@ -52,7 +52,7 @@ pub(crate) async fn publish(
     };
     let own_index = origin.base()?.index(&registry);
     let upload = Upload { metadata: &metadata, package, own_index: &own_index };
-    let publish = shared.holdfast.publish(&actor, &registry, upload);
+    let publish = Box::pin(shared.holdfast.publish(&actor, &registry, upload));
     let receipt = guarded(Some(shared.settings.request_timeout), publish).await??;
     let warnings = PublishWarnings { other: receipt.warnings, ..PublishWarnings::default() };
     Ok(Json(Published { warnings }))

@@ -8,7 +8,7 @@ use holdfast_registry::{Actor, Error, Holdfast, Kind};
 use holdfast_types::TokenSecret;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -30,7 +30,11 @@ pub(crate) async fn authenticate(
 /// The token of a request: as it is (cargo), after `Bearer` (most others), or as the password of `Basic`
 /// (tools that know nothing else). Never logged.
 fn credentials(headers: &HeaderMap) -> Result<Option<TokenSecret>, Error> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    headers.get(AUTHORIZATION).map(secret).transpose()
+}
+
+/// The token in the value of an `Authorization` header.
+pub(crate) fn secret(value: &HeaderValue) -> Result<TokenSecret, Error> {
     let value = value.to_str().map_err(|_| refused("it has characters that no token has"))?.trim();
     let secret = match value.split_once(' ') {
         None => value.parse(),
@@ -38,7 +42,7 @@ fn credentials(headers: &HeaderMap) -> Result<Option<TokenSecret>, Error> {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("basic") => password(rest.trim())?.parse(),
         Some(_) => return Err(refused("only a bare token, `Bearer TOKEN` and `Basic` are understood")),
     };
-    secret.map(Some).map_err(refused)
+    secret.map_err(refused)
 }
 
 fn refused(reason: impl std::fmt::Display) -> Error {
@@ -96,7 +100,6 @@ impl FromRequestParts<Arc<Shared>> for Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     fn read(value: &str) -> Result<Option<TokenSecret>, Error> {
         let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header value");

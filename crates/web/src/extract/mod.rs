@@ -7,7 +7,7 @@ mod origin;
 mod path;
 mod query;
 
-pub(crate) use caller::{Caller, authenticate};
+pub(crate) use caller::{Caller, authenticate, secret};
 pub(crate) use json::{Json, read_bounded};
 pub(crate) use origin::{Origin, no_host};
 pub(crate) use path::Path;

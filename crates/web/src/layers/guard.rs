@@ -7,20 +7,28 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
-/// Awaits the answer to a request. A panic becomes a failure (the panic hook has logged it), and so does an
+/// Awaits the answer to a request, which is best handed in pinned: a future that is handed on by value is
+/// copied each time. A panic becomes a failure (the panic hook has logged it), and so does an
 /// answer that takes longer than the limit. An answer that needs no waiting costs no timer.
 pub(crate) async fn guarded<T>(limit: Option<Duration>, answer: impl Future<Output = T>) -> Result<T> {
-    let mut answer = pin!(AssertUnwindSafe(answer).catch_unwind());
-    let first = std::future::poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
-    let result = match (first, limit) {
-        (Poll::Ready(result), _) => result,
-        (Poll::Pending, None) => answer.await,
-        (Poll::Pending, Some(limit)) => {
-            tokio::time::timeout(limit, answer).await.map_err(|_| too_slow(limit))?
-        }
+    let answer = AssertUnwindSafe(answer).catch_unwind();
+    let result = match limit {
+        None => answer.await,
+        Some(limit) => within(limit, answer).await.map_err(|_| too_slow(limit))?,
     };
     result.map_err(|_| Failure::internal("the server failed at this request; its log says more"))
+}
+
+/// Awaits something for a limited time; no timer is made when it needs no waiting.
+pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let mut future = pin!(future);
+    match std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+        Poll::Ready(result) => Ok(result),
+        Poll::Pending => timeout(limit, future).await,
+    }
 }
 
 fn too_slow(limit: Duration) -> Failure {

@@ -6,6 +6,6 @@ mod metrics;
 mod request_id;
 
 pub(crate) use access_log::Line;
-pub(crate) use guard::guarded;
+pub(crate) use guard::{guarded, within};
 pub(crate) use metrics::{Class, HttpMetrics};
 pub(crate) use request_id::RequestIds;
