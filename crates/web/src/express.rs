@@ -30,7 +30,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Interval, interval_at};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// Larger heads are not plain.
 const MOST_HEAD_BYTES: usize = 8 * 1024;
@@ -52,10 +52,12 @@ struct Lane<'a> {
     output: Vec<u8>,
     /// The last credentials, and the digest of the token in them: clients send the same ones each time.
     credentials: (Vec<u8>, Option<Sha256>),
-    looks: Interval,
+    look: Pin<Box<Sleep>>,
     last: Beat,
     /// Whether a request was just answered, after which the timers need not be asked again.
     is_fresh: bool,
+    /// Whether the timers were asked before.
+    is_listening: bool,
 }
 
 /// Answers plain reads until the connection ends or something else comes.
@@ -74,9 +76,10 @@ pub(crate) async fn run(
         stream,
         output: Vec::with_capacity(512),
         credentials: (Vec::new(), None),
-        looks: interval_at(Instant::now() + idle, idle),
+        look: Box::pin(sleep(idle)),
         last: Beat::default(),
         is_fresh: false,
+        is_listening: false,
     };
     let mut is_ending = server.is_ending.clone();
     let mut ending = pin!(async move {
@@ -111,7 +114,7 @@ impl Lane<'_> {
         input: &mut BytesMut,
         mut ending: Pin<&mut impl Future<Output = ()>>,
     ) -> io::Result<bool> {
-        let Lane { server, pulse, stream, looks, last, is_fresh, .. } = self;
+        let Lane { server, pulse, stream, look, last, is_fresh, is_listening, .. } = self;
         let is_idle = input.is_empty();
         if server.has_ended() && is_idle {
             return Ok(false);
@@ -121,17 +124,21 @@ impl Lane<'_> {
             if let Poll::Ready(read) = read.as_mut().poll(context) {
                 return Poll::Ready(read.map(|bytes| bytes > 0));
             }
-            // The timers know this task since they were first asked. They need an ear only when something
-            // woke it that was no data.
-            if std::mem::take(is_fresh) {
+            // The timer and the end know this task once they were asked. After that they need an ear only when
+            // they have something to say; the end is looked at above.
+            if std::mem::take(is_fresh) && *is_listening && !look.is_elapsed() {
                 return Poll::Pending;
             }
-            while looks.poll_tick(context).is_ready() {
+            *is_listening = true;
+            while look.as_mut().poll(context).is_ready() {
                 if pulse.has_stopped(last) {
                     return Poll::Ready(Ok(false));
                 }
+                look.as_mut().reset(Instant::now() + server.options.idle_timeout);
             }
-            if !server.has_ended() && ending.as_mut().poll(context).is_ready() && is_idle {
+            // Whoever tells of the end has said so before, so the telling is asked once only.
+            let has_ended = server.has_ended() || ending.as_mut().poll(context).is_ready();
+            if has_ended && is_idle {
                 return Poll::Ready(Ok(false));
             }
             Poll::Pending

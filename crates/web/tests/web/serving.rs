@@ -96,11 +96,13 @@ async fn a_shutdown_finishes_what_is_begun() {
         let answer = http.answer().unwrap();
         (answer.status, answer.header("connection").map(str::to_owned), http.rest().unwrap())
     });
-    let idle = tokio::task::spawn_blocking(move || {
-        let mut http = Http::connect(address);
-        http.get("/livez").expect_status(200);
-        http.rest().unwrap()
-    });
+    let mut idle = running
+        .blocking(|mut http| {
+            http.get("/livez").expect_status(200);
+            http
+        })
+        .await;
+    let idle = tokio::task::spawn_blocking(move || idle.rest().unwrap());
     running.wait_for_uploads(1).await;
     running.end.send(()).unwrap();
     assert_eq!(idle.await.unwrap(), b"", "an idle connection is closed at once");
@@ -278,5 +280,71 @@ async fn operations_know_where_a_request_came_from() {
         .await;
     let log = get("/api/v1/audit?limit=1").token(ADMIN).send(&running.site).await.ok_json();
     assert_eq!(log[0]["address"], "127.0.0.1");
+    running.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_goes_over_to_the_library_and_loses_nothing() {
+    let running = Running::new(ServeOptions::default()).await;
+    running
+        .blocking(|mut http| {
+            http.try_send("GET", "/r/main/index/config.json", &[], &[]).unwrap().expect_status(200);
+            let head = http.head("GET", "/r/main/index/3/a/abc", &[], 0);
+            for piece in head.as_bytes().chunks(5) {
+                http.write(piece).unwrap();
+            }
+            assert_eq!(http.answer().unwrap().status, 404);
+            let frame = frame();
+            let put = http.head("PUT", "/r/main/api/v1/crates/new", &[], frame.len());
+            // All at once: the lane answers the first, and hands on the rest.
+            http.write(&[head.as_bytes(), put.as_bytes(), &frame, head.as_bytes()].concat()).unwrap();
+            let statuses = [(); 3].map(|()| http.answer().unwrap().status);
+            assert_eq!(statuses, [404, 200, 200]);
+        })
+        .await;
+    running.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_reader_hears_of_a_shutdown() {
+    let running = Running::new(ServeOptions::default()).await;
+    let mut http = running
+        .blocking(|mut http| {
+            http.get("/r/open/index/config.json").expect_status(200);
+            http
+        })
+        .await;
+    let begun = std::time::Instant::now();
+    running.finish().await;
+    assert!(begun.elapsed() < Duration::from_secs(10), "nobody waits for the timeout");
+    assert_eq!(tokio::task::spawn_blocking(move || http.rest().unwrap()).await.unwrap(), b"");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_takes_no_answers_is_cut() {
+    let options = ServeOptions {
+        idle_timeout: Duration::from_millis(100),
+        max_connections: 1,
+        ..ServeOptions::default()
+    };
+    let running = Running::new(options).await;
+    let noise: Vec<u8> = (0..400_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+    let package = CrateBuilder::new("big", "1.0.0").file("noise.bin", &noise);
+    running.site.publish(ADMIN, "open", &package).await.expect(200);
+    for lane in [true, false] {
+        let deaf = running
+            .blocking(move |mut http| {
+                if !lane {
+                    http.get("/livez").expect_status(200);
+                }
+                let head = http.head("GET", "/r/open/dl/big/1.0.0/download", &[], 0);
+                http.write(head.repeat(50).as_bytes()).unwrap();
+                http
+            })
+            .await;
+        // There is room for one connection only.
+        running.blocking(|mut http| http.get("/livez").expect_status(200)).await;
+        drop(deaf);
+    }
     running.finish().await;
 }
