@@ -5,6 +5,9 @@ use holdfast_testkit::packages::CrateBuilder;
 use holdfast_testkit::{Http, Server, noise, until};
 use std::time::{Duration, Instant};
 
+/// How long an idle connection may stay open after the server was asked to stop.
+const SOON: Duration = Duration::from_secs(5);
+
 /// Begins a publish, all of it sent but its last byte, and waits until the server has taken it up.
 fn begun(server: &Server, frame: &[u8]) -> Http {
     let mut http = server.http();
@@ -27,8 +30,9 @@ fn large_frame(server: &Server) -> Vec<u8> {
 fn a_publish_that_has_begun_is_finished_and_nothing_new_begins() {
     let mut server = Server::start();
     let frame = large_frame(&server);
-    let mut idle = server.http();
+    let mut idle = server.http().with_patience(SOON);
     idle.get("/r/main/index/config.json").expect_status(200);
+    let mut silent = server.anonymous().with_patience(SOON);
     let mut publish = begun(&server, &frame);
     server.ask_to_stop();
     until("new connections to be refused", || {
@@ -36,8 +40,9 @@ fn a_publish_that_has_begun_is_finished_and_nothing_new_begins() {
             Http::try_connect(server.address()).and_then(|mut http| http.try_send("GET", "/livez", &[], &[]));
         refused.is_err().then_some(())
     });
-    // An idle connection is closed, for its client would wait in vain.
-    assert_eq!(idle.rest().unwrap(), b"");
+    // Idle connections are closed, for their clients would wait in vain.
+    assert_eq!(idle.rest().expect("a connection that waits for nothing is closed"), b"");
+    assert_eq!(silent.rest().expect("a connection that never asked is closed"), b"");
     publish.write(&frame[frame.len() - 1..]).unwrap();
     assert_eq!(publish.answer().unwrap().status, 200);
     assert!(server.wait_for_end().success(), "the exit code tells that all went well");

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A cargo of its own: configuration, caches, credentials and build folder in a temporary place.
+/// A cargo of its own: configuration, caches, credentials and build folder in a temporary place. It is the one that
+/// runs the tests; `CARGO=/path/to/another/cargo` before a test's own file tries another.
 #[derive(Debug)]
 pub struct Cargo {
     place: TempDir,

@@ -139,6 +139,13 @@ impl Http {
         }
     }
 
+    /// How long the server may be silent from now on; half a minute otherwise.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Http {
+        self.stream.get_ref().set_read_timeout(Some(patience)).expect("a socket takes a time limit");
+        self
+    }
+
     /// Reads one answer, which may be an interim one, and gives its status.
     pub fn interim(&mut self) -> io::Result<u16> {
         self.any_answer().map(|answer| answer.status)
