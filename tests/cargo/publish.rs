@@ -1,7 +1,7 @@
 //! `cargo publish`: one package, a workspace, twice, and what was removed.
 
 use super::{consumer, locked, output_of};
-use holdfast_testkit::{Project, Server, Workspace};
+use holdfast_testkit::{Project, Server, Workspace, noise};
 
 #[test]
 fn a_package_is_published_verified_and_used() {
@@ -88,4 +88,19 @@ fn a_field_that_the_registry_requires_is_asked_for() {
         .field("readme", "\"README.md\"")
         .file("README.md", "# beta\n")
         .publish(&cargo);
+}
+
+#[test]
+fn a_package_that_is_too_large_is_refused_in_words() {
+    let server = Server::builder().env("HOLDFAST_MAX_CRATE_SIZE", "1MiB").start();
+    let cargo = server.cargo();
+    // Far above the limit: the answer must reach cargo although most of the upload is never read.
+    for size in [1_200_000, 30_000_000] {
+        let folder = Project::library("alpha", "1.0.0").write(&cargo);
+        std::fs::write(folder.join("noise.bin"), noise(7, size)).unwrap();
+        let refused = cargo.fails(&folder, "publish --no-verify").says("status 413");
+        refused.says("1048576").says("use `exclude` in Cargo.toml");
+    }
+    server.http().get("/r/main/index/al/ph/alpha").expect_status(404);
+    server.cli().assert_clean();
 }
