@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use holdfast_types::Sha256;
 
 use crate::cache::Budget;
-use crate::content::Blob;
+use crate::content::{Blob, BlobFile};
 use crate::error::BlobError;
 use crate::local::LocalFiles;
 use crate::objects::Objects;
@@ -49,6 +49,13 @@ impl Backend {
         match self {
             Backend::Local(files) => on(files, move |files| files.open_blob(&sha256, &whole)).await,
             Backend::Objects(objects) => objects.open_blob(sha256, &whole).await,
+        }
+    }
+
+    pub(crate) async fn file(&self, sha256: Sha256) -> Result<Option<BlobFile>, BlobError> {
+        match self {
+            Backend::Local(files) => on(files, move |files| files.open_file(&sha256)).await.map(Some),
+            Backend::Objects(_) => Ok(None),
         }
     }
 

@@ -10,7 +10,7 @@ use holdfast_types::Sha256;
 
 use crate::backend::{Area, Backend, Whole};
 use crate::cache::{Budget, Cache, Entry};
-use crate::content::{Blob, Content};
+use crate::content::{Blob, BlobFile, Content};
 use crate::error::{BlobError, OpenError};
 use crate::faults::{Call, Faults};
 use crate::open::{Options, open};
@@ -19,6 +19,9 @@ use crate::sweep::{Fate, Page, Verdict};
 
 /// Blobs whose owners are slow clients may take as much memory again as the cache, and at least this.
 const SMALLEST_BUDGET_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How many files stay open.
+const OPEN_FILES: usize = 256;
 
 /// A storage of blobs. Clones share it.
 #[derive(Clone)]
@@ -30,6 +33,8 @@ struct Inner {
     cache: Option<Cache>,
     /// What may be read into memory as a whole, for the cache or without one.
     whole: Whole,
+    /// Files that stay open for [`Blobs::file`].
+    files: quick_cache::sync::Cache<Sha256, BlobFile>,
     faults: Arc<Faults>,
 }
 
@@ -49,7 +54,8 @@ impl Blobs {
         let limit_bytes = if cache.is_some() { cache_blob_bytes } else { options.whole_blob_bytes };
         let budget_bytes = options.cache_bytes.saturating_mul(2).max(SMALLEST_BUDGET_BYTES);
         let whole = Whole { limit_bytes, budget: Budget::new(budget_bytes) };
-        Ok(Blobs(Arc::new(Inner { backend, spool, cache, whole, faults: Arc::default() })))
+        let files = quick_cache::sync::Cache::new(OPEN_FILES);
+        Ok(Blobs(Arc::new(Inner { backend, spool, cache, whole, files, faults: Arc::default() })))
     }
 
     /// Begins an upload of at most `limit_bytes`.
@@ -107,6 +113,18 @@ impl Blobs {
         Ok(blob)
     }
 
+    /// The blob as an open file, for a front that can have the system send it without copying; `None` where
+    /// blobs are not files. The files opened last stay open.
+    pub async fn file(&self, sha256: &Sha256) -> Result<Option<BlobFile>, BlobError> {
+        if let Some(file) = self.0.files.get(sha256) {
+            return Ok(Some(file));
+        }
+        self.0.faults.pass(Call::Get)?;
+        let Some(file) = self.0.backend.file(*sha256).await? else { return Ok(None) };
+        self.0.files.insert(*sha256, file.clone());
+        Ok(Some(file))
+    }
+
     /// A part of the blob; see [`Blob::slice`].
     pub async fn get_range(&self, sha256: &Sha256, range: Range<u64>) -> Result<Blob, BlobError> {
         self.get(sha256).await?.slice(range)
@@ -153,6 +171,7 @@ impl Blobs {
         if let Some(cache) = &self.0.cache {
             cache.remove(sha256);
         }
+        self.0.files.remove(sha256);
         result
     }
 

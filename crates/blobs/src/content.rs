@@ -37,6 +37,15 @@ pub enum Content {
     Chunks(Chunks),
 }
 
+/// A blob that is an open file. It stays readable when its name goes.
+#[derive(Clone, Debug)]
+pub struct BlobFile {
+    /// The file, from whose beginning the blob is read.
+    pub file: Arc<File>,
+    /// The size of the blob.
+    pub size_bytes: u64,
+}
+
 impl Blob {
     pub(crate) fn whole(bytes: Bytes) -> Blob {
         let size_bytes = bytes.len() as u64;

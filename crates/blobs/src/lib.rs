@@ -29,7 +29,7 @@ mod staging;
 mod sweep;
 
 pub use blobs::Blobs;
-pub use content::{Blob, Chunks, Content};
+pub use content::{Blob, BlobFile, Chunks, Content};
 pub use error::{BlobError, OpenError};
 pub use faults::Call;
 #[cfg(feature = "faults")]

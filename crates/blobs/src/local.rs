@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::backend::{Area, Whole};
-use crate::content::{Blob, Source};
+use crate::content::{Blob, BlobFile, Source};
 use crate::error::{BlobError, OpenError, at};
 use crate::staging::{Staged, StagedContent, create_temporary};
 
@@ -108,14 +108,7 @@ impl LocalFiles {
     /// Opens the blob, and reads it when it is small.
     pub(crate) fn open_blob(&self, sha256: &Sha256, whole: &Whole) -> Result<Blob, BlobError> {
         let failed = |error| BlobError::io("open a blob", error);
-        let Some((mut file, path)) = self.find(sha256).map_err(failed)? else {
-            return Err(BlobError::NotFound(*sha256));
-        };
-        let metadata = file.metadata().map_err(at(&path)).map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(failed(at(&path)(io::Error::other("not a regular file"))));
-        }
-        let size_bytes = metadata.len();
+        let (mut file, path, size_bytes) = self.open_regular(sha256)?;
         let room = if size_bytes <= whole.limit_bytes { whole.budget.reserve(size_bytes) } else { None };
         let Some(room) = room else {
             return Ok(Blob::streamed(*sha256, size_bytes, Source::File(file)));
@@ -126,6 +119,29 @@ impl LocalFiles {
             0 => Ok(Blob::whole(room.attach(Bytes::from(bytes)))),
             missing_bytes => Err(BlobError::Truncated { sha256: *sha256, missing_bytes }),
         }
+    }
+
+    /// Opens the blob to be sent by the system, and reads it once, so that sending needs no disk.
+    pub(crate) fn open_file(&self, sha256: &Sha256) -> Result<BlobFile, BlobError> {
+        let (mut file, path, size_bytes) = self.open_regular(sha256)?;
+        let failed = |error| BlobError::io("read a blob", error);
+        let read_bytes = io::copy(&mut file, &mut io::sink()).map_err(at(&path)).map_err(failed)?;
+        if read_bytes < size_bytes {
+            return Err(BlobError::Truncated { sha256: *sha256, missing_bytes: size_bytes - read_bytes });
+        }
+        Ok(BlobFile { file: Arc::new(file), size_bytes })
+    }
+
+    fn open_regular(&self, sha256: &Sha256) -> Result<(File, PathBuf, u64), BlobError> {
+        let failed = |error| BlobError::io("open a blob", error);
+        let Some((file, path)) = self.find(sha256).map_err(failed)? else {
+            return Err(BlobError::NotFound(*sha256));
+        };
+        let metadata = file.metadata().map_err(at(&path)).map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(failed(at(&path)(io::Error::other("not a regular file"))));
+        }
+        Ok((file, path, metadata.len()))
     }
 
     /// The size of the blob if there is one, live or condemned.

@@ -3,8 +3,11 @@
 use crate::actor::Actor;
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
-use holdfast_blobs::{Blob, BlobError};
+use holdfast_blobs::{Blob, BlobError, BlobFile};
 use holdfast_types::{CrateName, RegistryName, Sha256, Version};
+
+/// Below this a file is copied faster than the system sends it.
+const SMALL_BYTES: u64 = 16 * 1024;
 
 /// A file that may be handed out.
 pub struct Download {
@@ -16,6 +19,14 @@ pub struct Download {
     pub size_bytes: u64,
 }
 
+/// A file that may be handed out, open.
+pub struct OpenDownload {
+    /// The file.
+    pub file: BlobFile,
+    /// Its digest.
+    pub sha256: Sha256,
+}
+
 impl Holdfast {
     /// The file of a version, yanked or not. Needs no database trip while the crate's index file is fresh.
     pub async fn download(
@@ -25,16 +36,49 @@ impl Holdfast {
         name: &CrateName,
         version: &Version,
     ) -> Result<Download> {
-        let krate = name.canonical();
-        let index = self.crate_file(actor, registry, &krate, name).await?;
-        let key = version.key();
-        let (sha256, size_bytes) = index.file(&key).ok_or_else(|| {
-            Error::not_found(format!("there is no version `{version}` of the crate `{name}` here"))
-        })?;
+        let (sha256, size_bytes) = self.locate(actor, registry, name, version).await?;
         let blob = self.blobs.get(&sha256).await.map_err(|error| lost(error, name, version))?;
-        self.metrics.downloads.inc();
-        self.counters.downloaded(registry, &krate, &key);
+        self.count_download(registry, name, version);
         Ok(Download { blob, sha256, size_bytes })
+    }
+
+    /// The same as an open file, where files are kept on a local disk: for fronts that can have the system
+    /// send it. `None` for a file that is small, which is better sent from memory, and where there is none.
+    pub async fn open_download(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        name: &CrateName,
+        version: &Version,
+    ) -> Result<Option<OpenDownload>> {
+        let (sha256, size_bytes) = self.locate(actor, registry, name, version).await?;
+        if size_bytes < SMALL_BYTES {
+            return Ok(None);
+        }
+        let file = self.blobs.file(&sha256).await.map_err(|error| lost(error, name, version))?;
+        let Some(file) = file.filter(|file| file.size_bytes == size_bytes) else { return Ok(None) };
+        self.count_download(registry, name, version);
+        Ok(Some(OpenDownload { file, sha256 }))
+    }
+
+    /// The digest and size of the file that the actor may have.
+    async fn locate(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        name: &CrateName,
+        version: &Version,
+    ) -> Result<(Sha256, u64)> {
+        let index = self.crate_file(actor, registry, &name.canonical(), name).await?;
+        let found = index.file(&version.key());
+        found.ok_or_else(|| {
+            Error::not_found(format!("there is no version `{version}` of the crate `{name}` here"))
+        })
+    }
+
+    fn count_download(&self, registry: &RegistryName, name: &CrateName, version: &Version) {
+        self.metrics.downloads.inc();
+        self.counters.downloaded(registry, &name.canonical(), &version.key());
     }
 }
 

@@ -42,7 +42,7 @@ pub use background::Shutdown;
 pub use bootstrap::FirstStart;
 pub use clock::Outside;
 pub use describe::{DailyDownloads, Description, Downloads};
-pub use download::Download;
+pub use download::{Download, OpenDownload};
 pub use error::{Error, Kind, Result};
 pub use fsck::{Depth, Findings};
 pub use holdfast::{Holdfast, Parts};

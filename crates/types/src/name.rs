@@ -255,7 +255,8 @@ impl FromStr for CrateName {
 
     fn from_str(text: &str) -> Result<CrateName, NameError> {
         CRATE.check(text)?;
-        if RESERVED.binary_search(&fold(text).as_str()).is_ok() {
+        let folded = || text.bytes().map(fold_byte);
+        if RESERVED.binary_search_by(|reserved| reserved.bytes().cmp(folded())).is_ok() {
             return Err(NameError::Reserved(text.to_owned()));
         }
         Ok(CrateName(text.to_owned()))
@@ -278,7 +279,12 @@ impl FromStr for CanonicalName {
 }
 
 fn fold(name: &str) -> String {
-    name.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
+    name.bytes().map(|byte| char::from(fold_byte(byte))).collect()
+}
+
+/// For ASCII, which every name is.
+fn fold_byte(byte: u8) -> u8 {
+    if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() }
 }
 
 /// The name under which a dependency is used: a crate name, or an alias, which may start with `_` and may be

@@ -14,6 +14,14 @@ use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RA
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use std::sync::Arc;
 
+/// Bytes that never change may be kept for ever by the client that got them.
+pub(crate) const CACHE_POLICY: &str = "private, max-age=31536000, immutable";
+
+/// How browsers call the file of a version.
+pub(crate) fn file_name(krate: &CrateName, version: &Version) -> String {
+    format!("attachment; filename=\"{krate}-{version}.crate\"")
+}
+
 /// The file of a version: bytes that never change, hence to be kept for ever by the client that got them.
 /// Without a content encoding, which would make cargo unpack it before it compares checksums.
 pub(crate) async fn download(
@@ -30,10 +38,9 @@ pub(crate) async fn download(
     let headers = response.headers_mut();
     headers.reserve(10);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHE_POLICY));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    let name = format!("attachment; filename=\"{krate}-{version}.crate\"");
-    headers.insert(CONTENT_DISPOSITION, header(&name)?);
+    headers.insert(CONTENT_DISPOSITION, header(&file_name(krate, version))?);
     headers.insert(ETAG, header(&etag)?);
     if has_already(request, &etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

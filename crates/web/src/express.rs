@@ -9,6 +9,7 @@
 //! There are two ways through: an index file that is there is written straight from the cache; every other
 //! answer, and every failure, is made by [`Web::answer_hot`] as for the library.
 
+mod file;
 mod request;
 mod response;
 
@@ -155,7 +156,7 @@ impl Lane<'_> {
         {
             self.pulse.answered();
             self.send(body).await?;
-        } else {
+        } else if !self.send_file(plain, is_last).await? {
             let web = &self.server.web;
             // The address of the server is in the headers: a plain request names a path only.
             let uri = Uri::from_static("/");
@@ -173,15 +174,7 @@ impl Lane<'_> {
     /// general way, which also knows how to say what is wrong.
     async fn index(&mut self, plain: &Plain<'_>, registry: &str, path: &str, is_last: bool) -> Option<Bytes> {
         let web = &self.server.web;
-        let peer = self.peer.map(|peer| peer.to_canonical());
-        // A proxy's word on the client has to be read in full, and so has everything that is to be logged.
-        if peer.is_some_and(|peer| web.trusts(peer)) || Line::is_debug_enabled() {
-            return None;
-        }
-        let digest = match plain.authorization()? {
-            None => None,
-            Some(value) => Some(self.digest(value)?),
-        };
+        let (digest, peer) = self.client(plain)?;
         let shared = web.shared();
         let _in_flight = shared.metrics.begin();
         let began = shared.holdfast.outside().instant();
@@ -208,6 +201,40 @@ impl Lane<'_> {
         let elapsed = shared.holdfast.outside().instant().saturating_duration_since(began);
         shared.metrics.answered(Class::Index, status, elapsed, body.len() as u64);
         Some(body)
+    }
+
+    /// Answers a download by having the system send the file; `false` leaves it to the general way.
+    async fn send_file(&mut self, plain: &Plain<'_>, is_last: bool) -> io::Result<bool> {
+        let Some((digest, client)) = self.client(plain) else { return Ok(false) };
+        let shared = self.server.web.shared();
+        let began = shared.holdfast.outside().instant();
+        let found =
+            within(shared.settings.request_timeout, pin!(file::find(shared, plain, digest, client))).await;
+        let Ok(Some((found, name))) = found else { return Ok(false) };
+        let _in_flight = shared.metrics.begin();
+        let now = self.server.web.unix_millis() / 1000;
+        response::write_file_head(&mut self.output, &found, &name, is_last, now);
+        let elapsed = shared.holdfast.outside().instant().saturating_duration_since(began);
+        shared.metrics.answered(Class::Download, StatusCode::OK, elapsed, found.file.size_bytes);
+        self.pulse.answered();
+        let idle = self.server.options.idle_timeout;
+        file::send(&self.stream, self.pulse, idle, &self.output, &found.file).await?;
+        self.output.clear();
+        Ok(true)
+    }
+
+    /// The digest of the client's token, if it has one, and its address. `None` where that takes more than a
+    /// look: a proxy's word on the client has to be read in full, and so has everything that is to be logged.
+    fn client(&mut self, plain: &Plain<'_>) -> Option<(Option<Sha256>, Option<IpAddr>)> {
+        let peer = self.peer.map(|peer| peer.to_canonical());
+        if peer.is_some_and(|peer| self.server.web.trusts(peer)) || Line::is_debug_enabled() {
+            return None;
+        }
+        let digest = match plain.authorization()? {
+            None => None,
+            Some(value) => Some(self.digest(value)?),
+        };
+        Some((digest, peer))
     }
 
     /// The digest of the token in some credentials, if there is one.

@@ -20,6 +20,7 @@ const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves until the process is told to stop.
 pub(super) async fn run(config: &Config, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    raise_file_limit();
     let listeners = bind(config).await?;
     let holdfast = application::open(config, Purpose::Serve).await?;
     let first = holdfast.start(application::bootstrap_token(config)?.as_ref()).await?;
@@ -41,6 +42,17 @@ pub(super) async fn run(config: &Config, terminal: &mut Terminal<'_>) -> Result<
     }
     tracing::info!("stopped");
     served.map_err(|error| Failure::because(&error))
+}
+
+/// Lets the process open as many files as it may at most: a connection is one, and shells start programs with
+/// a limit of 1024.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(error = %error, "the limit of open files could not be raised");
+    }
 }
 
 async fn bind(config: &Config) -> Result<Vec<TcpListener>, Failure> {

@@ -1,8 +1,11 @@
 //! Writing the heads of responses.
 
 use crate::WebBody;
+use crate::download;
+use holdfast_registry::OpenDownload;
 use http::{Response, StatusCode};
 use std::cell::RefCell;
+use std::io::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The head of any response whose length is known.
@@ -53,6 +56,24 @@ pub(super) fn write_index_head(
         output.extend_from_slice(b"content-encoding: gzip\r\n");
     }
     write_end(output, is_whole.then_some(length as u64), is_last, unix_seconds);
+}
+
+/// The head for a whole `.crate` file: what `download.rs` says.
+pub(super) fn write_file_head(
+    output: &mut Vec<u8>,
+    found: &OpenDownload,
+    name: &str,
+    is_last: bool,
+    unix_seconds: u64,
+) {
+    write_status(output, StatusCode::OK);
+    output.extend_from_slice(b"accept-ranges: bytes\r\ncache-control: ");
+    output.extend_from_slice(download::CACHE_POLICY.as_bytes());
+    output.extend_from_slice(b"\r\ncontent-type: application/octet-stream\r\ncontent-disposition: ");
+    output.extend_from_slice(name.as_bytes());
+    // Writing to a vector does not fail.
+    let _ = write!(output, "\r\netag: \"{}\"\r\nx-content-type-options: nosniff\r\n", found.sha256);
+    write_end(output, Some(found.file.size_bytes), is_last, unix_seconds);
 }
 
 fn write_status(output: &mut Vec<u8>, status: StatusCode) {
