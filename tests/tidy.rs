@@ -20,7 +20,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("holdfast-blobs", &["types"]),
     ("holdfast-search", &["types"]),
     ("holdfast-registry", &["types", "package", "store", "blobs", "search"]),
-    ("holdfast-web", &["types", "package", "registry"]),
+    ("holdfast-web", &["types", "package", "blobs", "registry"]),
     ("holdfast", &["types", "package", "store", "engines", "blobs", "search", "registry", "web"]),
     ("holdfast-testkit", &["types", "package", "store", "engines", "blobs", "search", "registry", "web"]),
     (

@@ -1,6 +1,6 @@
 //! The audit log: every write, and every refusal of one.
 
-use crate::actor::Actor;
+use crate::actor::{Actor, Who};
 use crate::entity::{AuditEntry, Outcome, ServerRecord};
 use crate::error::{Kind, Result};
 use crate::holdfast::Holdfast;
@@ -8,6 +8,7 @@ use crate::rights::{Action, require};
 use holdfast_store::{Committed, Scan, Tx, read, scan};
 use holdfast_types::{RegistryName, Timestamp};
 use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
 
 /// What a write is about, for the log.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,26 @@ pub(crate) struct Deed<'a> {
     pub(crate) action: &'static str,
     pub(crate) registry: Option<&'a RegistryName>,
     pub(crate) subject: &'a str,
+}
+
+/// How many refusals of unknown callers a process writes to the log in a minute. Anybody can cause them, so
+/// without a bound anybody could fill the disk; the others are counted and logged.
+const ANONYMOUS_REFUSALS_PER_MINUTE: u32 = 100;
+
+/// What is left of the refusals of this minute.
+#[derive(Default)]
+pub(crate) struct RefusalBudget(Mutex<(i64, u32)>);
+
+impl RefusalBudget {
+    fn take(&self, now: Timestamp) -> bool {
+        let minute = now.unix_seconds() / 60;
+        let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spent.0 != minute {
+            *spent = (minute, 0);
+        }
+        spent.1 = spent.1.saturating_add(1);
+        spent.1 <= ANONYMOUS_REFUSALS_PER_MINUTE
+    }
 }
 
 /// Which entries to read, newest first.
@@ -84,6 +105,15 @@ impl Holdfast {
             | Kind::TooMany => {}
         }
         self.metrics.refused.get_or_create(&vec![("action".to_owned(), deed.action.to_owned())]).inc();
+        if matches!(actor.who(), Who::Anonymous) && !self.anonymous_refusals.take(self.outside.now()) {
+            self.metrics.unaudited.inc();
+            tracing::info!(
+                action = deed.action,
+                subject = deed.subject,
+                "refused somebody unknown; not audited, there are too many"
+            );
+            return result;
+        }
         let entry = self.audit(actor, deed, Outcome::Refused(error.detail().to_owned()), None);
         if let Err(error) = self.write_refusal(&entry).await {
             tracing::error!(action = deed.action, error = ?error, "a refusal could not be written to the audit log");
@@ -162,4 +192,18 @@ fn previous_month(moment: Timestamp) -> Timestamp {
     let text = moment.to_string();
     let day: u64 = text[8..10].parse().unwrap_or(31);
     moment.minus(std::time::Duration::from_hours(day * 24))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_callers_cannot_fill_the_log() {
+        let budget = RefusalBudget::default();
+        let minute = Timestamp::from_unix_seconds(600);
+        let written = (0..1000).filter(|_| budget.take(minute)).count();
+        assert_eq!(written, ANONYMOUS_REFUSALS_PER_MINUTE as usize);
+        assert!(budget.take(Timestamp::from_unix_seconds(660)));
+    }
 }

@@ -73,8 +73,14 @@ impl Holdfast {
         tx.create(&ServerRecord { created_at }).await?;
         if tx.get::<RegistryRecord>(&RegistryRecord::key_of(&name)).await?.is_none() {
             let kind = RegistryKind::Hosted;
-            let registry =
-                RegistryRecord { name, kind, anonymous_read: false, required_fields: None, created_at };
+            let registry = RegistryRecord {
+                name,
+                kind,
+                anonymous_read: false,
+                required_fields: None,
+                created_at,
+                removed: false,
+            };
             tx.create(&registry).await?;
         }
         let login = admin();

@@ -1,6 +1,7 @@
 //! The context of all operations: where things are kept, what time it is, what is cached. Every operation
 //! is a method on [`Holdfast`], in the file named by its verb.
 
+use crate::audit::RefusalBudget;
 use crate::authenticate::{AccountCache, TokenUses};
 use crate::clock::Outside;
 use crate::counters::Counters;
@@ -41,6 +42,7 @@ pub struct Inner {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
+    pub(crate) anonymous_refusals: RefusalBudget,
     pub(crate) registry_cache: Arc<RegistryCache>,
     pub(crate) account_cache: Arc<AccountCache>,
     pub(crate) index_cache: Arc<IndexCache>,
@@ -67,6 +69,7 @@ impl Holdfast {
             index_cache: Arc::new(crate::resolve::cache(&outside, &settings)),
             metrics: Metrics::default(),
             counters: Counters::default(),
+            anonymous_refusals: RefusalBudget::default(),
             token_uses: TokenUses::default(),
             changed: tokio::sync::Notify::new(),
             store,

@@ -9,15 +9,6 @@ use crate::rights::{Action, no_such_crate, require};
 use holdfast_store::{Committed, Tx, read};
 use holdfast_types::{CrateName, Endpoint, Principal, RegistryName};
 
-/// Without a crate there is no ownership to lack: the answer is that the crate is not there.
-pub(crate) fn hide_ownership(error: Error) -> Result<()> {
-    if error.kind() == Kind::Forbidden && error.detail().contains("does not own") {
-        Ok(())
-    } else {
-        Err(error)
-    }
-}
-
 impl Holdfast {
     /// The owners of a crate, for all who may read it.
     pub async fn owners(

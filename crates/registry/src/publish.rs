@@ -187,7 +187,7 @@ impl Holdfast {
             let mut tx = retry.begin().await?;
             tx.prefetch(&Holdfast::keys(actor, &record.name, &name, &version)).await?;
             // Until the commit the registry stays: it is not removed with a crate in it.
-            let registry = tx.get::<RegistryRecord>(&RegistryRecord::key_of(&record.name)).await?;
+            let registry = crate::registries::live(&mut tx, &record.name).await?;
             registry.ok_or_else(|| no_such_registry(&record.name))?;
             let found = self.look(&mut tx, actor, record, &name, &version, sha256).await?;
             let head = match found {

@@ -61,7 +61,7 @@ impl Holdfast {
     /// The registries that the actor may enter, by name.
     pub async fn list_registries(&self, actor: &Actor) -> Result<Vec<RegistryRecord>> {
         let all = scan_all::<RegistryRecord>(&*self.store, RegistryRecord::PART).await?;
-        let all = all.into_iter().map(|(_, registry)| registry);
+        let all = all.into_iter().map(|(_, registry)| registry).filter(|registry| !registry.removed);
         Ok(all.filter(|registry| require(actor, Action::Enter(registry)).is_ok()).collect())
     }
 
@@ -102,14 +102,15 @@ impl Holdfast {
             anonymous_read: new.anonymous_read,
             required_fields: None,
             created_at: self.outside.now(),
+            removed: false,
         };
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            if tx.get::<RegistryRecord>(&RegistryRecord::key_of(&new.name)).await?.is_some() {
+            if live(&mut tx, &new.name).await?.is_some() {
                 return Err(Error::conflict(format!("there is a registry `{}` already", new.name)));
             }
-            tx.create(&record).await?;
+            tx.put(&record).await?;
             self.record(&mut tx, actor, deed, Some(openness(new.anonymous_read).to_owned())).await?;
             if let Committed::Yes = self.commit_registry(tx, &new.name).await? {
                 return Ok(record);
@@ -128,8 +129,7 @@ impl Holdfast {
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            let record = tx.get::<RegistryRecord>(&RegistryRecord::key_of(name)).await?;
-            let before = record.ok_or_else(|| no_such_registry(name))?;
+            let before = live(&mut tx, name).await?.ok_or_else(|| no_such_registry(name))?;
             let mut record = before.clone();
             let words = change.apply(&mut record);
             if record == before {
@@ -148,10 +148,9 @@ impl Holdfast {
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            let key = RegistryRecord::key_of(name);
-            let record = tx.get::<RegistryRecord>(&key).await?.ok_or_else(|| no_such_registry(name))?;
+            let record = live(&mut tx, name).await?.ok_or_else(|| no_such_registry(name))?;
             self.require_no_crates(name).await?;
-            tx.delete::<RegistryRecord>(&key).await?;
+            tx.put(&RegistryRecord { removed: true, ..record.clone() }).await?;
             self.record(&mut tx, actor, deed, None).await?;
             if let Committed::Yes = self.commit_registry(tx, name).await? {
                 return self.confirm_removal(actor, deed, &record).await;
@@ -166,10 +165,10 @@ impl Holdfast {
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            if tx.get::<RegistryRecord>(&RegistryRecord::key_of(&record.name)).await?.is_some() {
+            if live(&mut tx, &record.name).await?.is_some() {
                 return Err(error);
             }
-            tx.create(record).await?;
+            tx.put(record).await?;
             self.record(&mut tx, actor, deed, Some("taken back".to_owned())).await?;
             if let Committed::Yes = self.commit_registry(tx, &record.name).await? {
                 return Err(error);
@@ -198,6 +197,12 @@ impl Holdfast {
     }
 }
 
+/// A registry that is there and was not removed.
+pub(crate) async fn live(tx: &mut Tx, name: &RegistryName) -> Result<Option<RegistryRecord>> {
+    let record = tx.get::<RegistryRecord>(&RegistryRecord::key_of(name)).await?;
+    Ok(record.filter(|record| !record.removed))
+}
+
 impl Source<RegistryName, Arc<RegistryRecord>> for Holdfast {
     type Error = Error;
 
@@ -208,6 +213,7 @@ impl Source<RegistryName, Arc<RegistryRecord>> for Holdfast {
     ) -> Result<Option<Arc<RegistryRecord>>> {
         self.metrics.store_reads.inc();
         let found = read::<RegistryRecord>(&*self.store, &RegistryRecord::key_of(name)).await?;
+        let found = found.filter(|(_, record)| !record.removed);
         Ok(found.map(|(_, record)| match known {
             Some(known) if *known == record => known,
             _ => Arc::new(record),

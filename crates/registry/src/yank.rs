@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, no_such_crate, require};
 use holdfast_store::{Committed, Tx};
-use holdfast_types::{CrateName, Endpoint, RegistryName, Version};
+use holdfast_types::{CrateName, Endpoint, Principal, RegistryName, Version};
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,9 +80,9 @@ impl Holdfast {
         let record = self.enter(actor, registry).await?;
         let head = tx.get::<CrateHead>(&CrateHead::key_of(registry, &name.canonical())).await?;
         let Some(head) = head else {
-            // Whoever may not change anything here learns that, and not which crates there are.
-            require(actor, Action::Change(&record, name, &[], endpoint))
-                .or_else(crate::owners::hide_ownership)?;
+            // Whoever could not change it as its owner learns that, and not which crates there are.
+            let own: Vec<Principal> = actor.login().cloned().map(Principal::User).into_iter().collect();
+            require(actor, Action::Change(&record, name, &own, endpoint))?;
             return Err(no_such_crate(name.as_str()));
         };
         require(actor, Action::Change(&record, &head.name, &head.owners, endpoint))?;

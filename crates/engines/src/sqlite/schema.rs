@@ -125,7 +125,7 @@ fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).expect("a handful")
 }
 
-/// Creates the file readable to its owner only, since it holds token hashes. The log inherits this.
+/// Creates the file readable to its owner only, since it holds what nobody else may read. The log inherits this.
 ///
 /// A file that is there is not opened: closing it would release the locks that this process holds on it
 /// through SQLite. For the same reason nobody connects to a new file until it is closed here.

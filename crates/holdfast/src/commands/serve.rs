@@ -99,7 +99,7 @@ async fn welcome(
         return terminal.line("\nThe user `admin` has the token of HOLDFAST_BOOTSTRAP_TOKEN.\n");
     };
     terminal.line("\nThen log in as `admin`. The token is shown this once:\n")?;
-    terminal.line(format!("    cargo login --registry main {}\n", token.reveal()))
+    terminal.line(format!("    echo {} | cargo login --registry main\n", token.reveal()))
 }
 
 fn web_settings(config: &Config) -> WebSettings {

@@ -19,6 +19,10 @@ pub struct RegistryRecord {
     pub required_fields: Option<RequiredFields>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Set when it was removed. The record stays with what its crates left behind, so that their versions can
+    /// never mean other bytes, should the registry be made again.
+    #[serde(default)]
+    pub removed: bool,
 }
 
 /// Where a registry's crates come from.
