@@ -9,7 +9,7 @@ use holdfast_search::SearchIndex;
 use holdfast_types::TokenSecret;
 
 use crate::failure::Failure;
-use crate::options::{Config, RequiredField};
+use crate::options::Config;
 use crate::outside::RealOutside;
 
 /// What the process is going to do, which decides what it opens.
@@ -72,29 +72,10 @@ fn settings(config: &Config) -> Settings {
             ratio: config.max_unpack_ratio.get(),
             ..Default::default()
         },
-        required_fields: required_fields(&config.required_fields),
+        required_fields: config.required_fields.iter().copied().collect(),
         staleness: config.staleness,
         index_cache_bytes: config.index_cache_size.bytes(),
         sweep_interval: config.sweep_interval,
         sweep_grace: config.sweep_grace,
-    }
-}
-
-/// The same fields in the words of the package rules.
-pub fn required_fields(fields: &[RequiredField]) -> holdfast_package::RequiredFields {
-    let words: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
-    words.join(",").parse().expect("both lists have the same words, which a test compares")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_field_that_can_be_set_can_be_required() {
-        assert_eq!(
-            required_fields(&RequiredField::ALL).to_string().split(',').count(),
-            RequiredField::ALL.len()
-        );
     }
 }

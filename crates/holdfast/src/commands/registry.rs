@@ -5,7 +5,6 @@ use holdfast_registry::{Actor, Holdfast, NewRegistry, RegistryChange};
 use serde_json::{Value, json};
 
 use super::parse;
-use crate::application::required_fields;
 use crate::cli::{RegistryCommand, RegistryKind};
 use crate::failure::Failure;
 use crate::terminal::{Table, Terminal};
@@ -40,7 +39,7 @@ pub(super) async fn run(
             terminal.line(table)
         }
         RegistryCommand::Update(update) => {
-            let fields = update.settings.required_fields.map(|list| Some(required_fields(&list.0)));
+            let fields = update.settings.required_fields.map(|list| Some(list.0.into_iter().collect()));
             let change =
                 RegistryChange { anonymous_read: update.settings.anonymous_read, required_fields: fields };
             holdfast.update_registry(&actor, &parse(&update.name)?, change).await?;

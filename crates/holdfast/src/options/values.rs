@@ -14,11 +14,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 pub use self::address::{IpRange, ListenAddress};
-pub use self::choice::{LogFormat, RequiredField};
+pub use self::choice::LogFormat;
 pub use self::duration::parse_duration;
 pub use self::size::ByteSize;
 pub use self::text::{LogFilter, Secret};
 pub use self::url::{DatabaseUrl, PublicUrl, StorageUrl};
+pub use holdfast_package::RequiredField;
 
 /// A single value.
 pub trait OptionValue: Sized {

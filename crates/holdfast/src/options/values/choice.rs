@@ -1,6 +1,7 @@
 //! Values out of a closed list.
 
 use super::OptionValue;
+use holdfast_package::RequiredField;
 
 /// The shape of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,63 +27,6 @@ impl OptionValue for LogFormat {
         match self {
             Self::Text => "text".to_owned(),
             Self::Json => "json".to_owned(),
-        }
-    }
-}
-
-/// A field of `Cargo.toml` that a registry can require.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RequiredField {
-    /// `package.description`
-    Description,
-    /// `package.license` or `package.license-file`
-    License,
-    /// `package.repository`
-    Repository,
-    /// `package.homepage`
-    Homepage,
-    /// `package.documentation`
-    Documentation,
-    /// `package.readme`
-    Readme,
-    /// `package.keywords`
-    Keywords,
-    /// `package.categories`
-    Categories,
-    /// `package.rust-version`
-    RustVersion,
-    /// `package.authors`
-    Authors,
-}
-
-impl RequiredField {
-    /// Every field that can be required.
-    pub const ALL: [Self; 10] = [
-        Self::Description,
-        Self::License,
-        Self::Repository,
-        Self::Homepage,
-        Self::Documentation,
-        Self::Readme,
-        Self::Keywords,
-        Self::Categories,
-        Self::RustVersion,
-        Self::Authors,
-    ];
-
-    /// The key in `Cargo.toml`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Description => "description",
-            Self::License => "license",
-            Self::Repository => "repository",
-            Self::Homepage => "homepage",
-            Self::Documentation => "documentation",
-            Self::Readme => "readme",
-            Self::Keywords => "keywords",
-            Self::Categories => "categories",
-            Self::RustVersion => "rust-version",
-            Self::Authors => "authors",
         }
     }
 }
