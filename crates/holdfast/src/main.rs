@@ -4,9 +4,6 @@ use std::process::ExitCode;
 
 use holdfast::{Environment, Terminal};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the process")]
 fn main() -> ExitCode {
     let environment: Environment = std::env::vars_os().collect();
