@@ -22,10 +22,14 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("holdfast-registry", &["types", "package", "store", "blobs", "search"]),
     ("holdfast-web", &["types", "package", "blobs", "registry"]),
     ("holdfast", &["types", "package", "store", "engines", "blobs", "search", "registry", "web"]),
-    ("holdfast-testkit", &["types", "package", "store", "engines", "blobs", "search", "registry", "web"]),
+    ("holdfast-servers", &[]),
+    (
+        "holdfast-testkit",
+        &["types", "package", "store", "engines", "blobs", "search", "registry", "web", "servers"],
+    ),
     (
         "holdfast-tests",
-        &["types", "package", "store", "engines", "blobs", "search", "registry", "web", "testkit"],
+        &["types", "package", "store", "engines", "blobs", "search", "registry", "web", "servers", "testkit"],
     ),
     ("xtask", &[]),
 ];

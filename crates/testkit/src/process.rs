@@ -1,6 +1,6 @@
 //! Programs that tests start: found, run to their end within a limit, signalled by their id.
 
-use crate::wait::seen_within;
+use holdfast_servers::seen_within;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -134,36 +134,6 @@ pub(crate) fn clean(command: &mut Command) -> &mut Command {
         command.env_remove(name);
     }
     command
-}
-
-/// Sends a signal by the shell's own `kill`, since unsafe code is forbidden and a shell is always there.
-pub(crate) fn signal(name: &str, pid: u32) {
-    Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().expect("there is a shell");
-}
-
-/// Ends a process by its id when this process dies without doing so itself.
-pub(crate) struct Watchdog {
-    shell: std::process::Child,
-}
-
-impl Watchdog {
-    /// Watches over `pid`: the end of our side of a pipe, however it comes, ends that process.
-    pub(crate) fn over(pid: u32) -> Watchdog {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "read -r _ || kill -9 \"$1\"", "sh", &pid.to_string()]);
-        let shell = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        Watchdog { shell: shell.spawn().expect("there is a shell") }
-    }
-}
-
-impl Drop for Watchdog {
-    /// The process is gone already: nothing is left to end.
-    fn drop(&mut self) {
-        if let Some(mut pipe) = self.shell.stdin.take() {
-            std::io::Write::write_all(&mut pipe, b"\n").ok();
-        }
-        self.shell.wait().ok();
-    }
 }
 
 /// A copy of `path` that must be UTF-8, for configuration files.

@@ -3,9 +3,8 @@
 use crate::cargo::Cargo;
 use crate::cli::Cli;
 use crate::http::{Answer, Http};
-use crate::port::Port;
-use crate::process::{Watchdog, binary, clean, signal};
-use crate::wait::{PATIENCE, seen_within, until};
+use crate::process::{binary, clean};
+use holdfast_servers::{PATIENCE, Port, Watchdog, seen_within, signal, until};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;

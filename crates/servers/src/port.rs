@@ -9,7 +9,7 @@ const COUNT: u64 = 20_000;
 
 /// A port that no other test takes while this exists.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     #[cfg(target_os = "linux")]
     _reserved: std::os::unix::net::UnixListener,
@@ -17,7 +17,7 @@ pub(crate) struct Port {
 
 impl Port {
     /// Any port that is free now.
-    pub(crate) fn free() -> Port {
+    pub fn free() -> Port {
         let candidates = std::iter::repeat_with(|| {
             let random = RandomState::new().build_hasher().finish();
             u16::try_from(FIRST + random % COUNT).expect("the range is below 65,536")
@@ -27,7 +27,7 @@ impl Port {
     }
 
     /// The address on the loopback interface.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.number).into()
     }
 

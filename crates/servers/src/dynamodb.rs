@@ -1,0 +1,7 @@
+//! dynamodb.
+
+use crate::{Missing, Server};
+
+pub(crate) fn start() -> Result<Box<dyn Server>, Missing> {
+    Err(Missing::new("dynamodb", "not yet"))
+}

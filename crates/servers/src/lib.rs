@@ -1,0 +1,37 @@
+//! Real servers for tests and benchmarks: databases and object stores, each in a temporary folder and on a
+//! free port of the loopback interface, ended with the value that started it.
+//!
+//! ```no_run
+//! use holdfast_servers::Kind;
+//!
+//! let Some(server) = Kind::Postgres.start() else { return };
+//! let url = server.place(); // of a new, empty database
+//! server.process().freeze(); // hangs, as a database sometimes does
+//! ```
+
+mod kind;
+mod port;
+mod process;
+mod wait;
+
+mod dynamodb;
+mod mongodb;
+mod mysql;
+mod postgres;
+mod python;
+mod redis;
+mod s3;
+
+pub use kind::{Kind, MAY_BE_SKIPPED};
+pub use port::Port;
+pub use process::{Missing, Process, Program, Watchdog, signal};
+pub use wait::{PATIENCE, seen_within, until};
+
+/// A running server.
+pub trait Server: Send + Sync {
+    /// The URL for Holdfast of a new, empty place on this server: a database, a table, a bucket.
+    fn place(&self) -> String;
+
+    /// Its process, to be ended, hung and started again.
+    fn process(&self) -> &Process;
+}

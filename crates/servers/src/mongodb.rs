@@ -1,0 +1,7 @@
+//! mongodb.
+
+use crate::{Missing, Server};
+
+pub(crate) fn start() -> Result<Box<dyn Server>, Missing> {
+    Err(Missing::new("mongodb", "not yet"))
+}

@@ -1,0 +1,7 @@
+//! postgres.
+
+use crate::{Missing, Server};
+
+pub(crate) fn start() -> Result<Box<dyn Server>, Missing> {
+    Err(Missing::new("postgres", "not yet"))
+}

@@ -1,0 +1,7 @@
+//! redis.
+
+use crate::{Missing, Server};
+
+pub(crate) fn start() -> Result<Box<dyn Server>, Missing> {
+    Err(Missing::new("redis", "not yet"))
+}
