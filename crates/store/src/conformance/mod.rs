@@ -8,6 +8,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a check panics when it fails")]
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::contract::{Batch, Doc, Key, Op, Rev, Scan, Store, StoreError};
@@ -42,13 +43,50 @@ pub trait Site: Send + Sync {
 #[macro_export]
 macro_rules! conformance {
     ($site:expr) => {
-        $crate::conformance_tests! { $site;
+        $crate::with_checks! { $crate::conformance_tests, $site }
+    };
+}
+
+/// Hands the list of checks to a macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_checks {
+    ($($make:ident)::+, $site:expr) => {
+        $($make)::+! { $site;
             guards atomic_batches whole_batches get_many_order body_shapes big_bodies limits nul_refused
             reopened order_and_pages exclusive_bounds unknown_partitions counters_add_up counter_batches
             counter_scans one_creator_wins lost_updates write_skew two_engines_on_one_place typed_indexes
             publish_race random_differential indexes_equal_recomputed
         }
     };
+}
+
+/// Runs every check on a [`Site`] of its own, and panics with the names of those that failed: for engines
+/// whose server takes longer to start than a check to run.
+pub async fn run_all<S: Site + 'static>(mut site: impl FnMut() -> S) {
+    let mut failed = Vec::new();
+    for (name, check) in checks() {
+        let began = std::time::Instant::now();
+        let site: Arc<dyn Site> = Arc::new(site());
+        let outcome = tokio::spawn(check(site)).await;
+        println!("{name}: {:?}", began.elapsed());
+        if let Err(panic) = outcome {
+            println!("{name} failed: {panic}");
+            failed.push(name);
+        }
+    }
+    assert!(failed.is_empty(), "failed: {}", failed.join(", "));
+}
+
+type Check = fn(Arc<dyn Site>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn checks() -> Vec<(&'static str, Check)> {
+    macro_rules! list {
+        ($site:expr; $($check:ident)*) => {
+            vec![$((stringify!($check), |site| Box::pin(async move { $check(&*site).await }))),*]
+        };
+    }
+    crate::with_checks! { list, () }
 }
 
 /// What [`conformance!`] expands to.
