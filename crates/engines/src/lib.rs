@@ -11,6 +11,8 @@ use holdfast_store::{Memory, Store};
 
 mod error;
 #[cfg(feature = "sqlite")]
+mod group;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use error::{OpenError, redact};

@@ -1,20 +1,19 @@
 //! The embedded default: one SQLite file in WAL mode, one writer thread, a few readers.
 //!
-//! Commits of all callers go to [`writer`], which puts everything that waits into one transaction and so
-//! pays one sync for all of it. Reads go to [`readers`] and never wait for a writer. [`checkpoint`] moves
+//! Commits of all callers go to one thread ([`group`](crate::group)), which puts everything that waits into
+//! one transaction ([`writer`]) and so pays one sync for all of it. Reads go to [`readers`] and never wait for a writer. [`checkpoint`] moves
 //! the log into the file aside from both.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use holdfast_store::{Batch, Doc, Key, Scan, Store, StoreError, check_deltas};
-use tokio::sync::{mpsc, oneshot};
 
 use crate::error::OpenError;
+use crate::group::Writer;
 use checkpoint::Checkpointer;
 use readers::Readers;
-use writer::{Request, Work, Writer};
+use writer::{Transactions, Work};
 
 mod checkpoint;
 mod query;
@@ -24,16 +23,12 @@ mod writer;
 
 const ENGINE: &str = "sqlite";
 
-/// Requests that may wait for the writer before callers wait to hand theirs over.
-const QUEUE: usize = 256;
-
 /// A database file, shared by any number of engines in any number of processes of one machine.
 pub struct Sqlite {
     readers: Arc<Readers>,
-    /// `None` only while dropping.
-    requests: Option<mpsc::Sender<Request>>,
-    writer: Option<JoinHandle<()>>,
-    checkpointer: Option<Checkpointer>,
+    writer: Writer<Work>,
+    /// Dropped after the writer: that waits for what the writer has taken, then for a last checkpoint.
+    _checkpointer: Checkpointer,
     statistics: Arc<writer::Statistics>,
 }
 
@@ -62,35 +57,10 @@ impl Sqlite {
         let connection = schema::open_writer(&path)?;
         let checkpointer = Checkpointer::start(&path)?;
         let statistics = Arc::new(writer::Statistics::default());
-        let (requests, receiver) = mpsc::channel(QUEUE);
-        let writer = Writer::new(connection, receiver, checkpointer.signal(), statistics.clone())?;
-        let thread = std::thread::Builder::new().name("sqlite-writer".into());
-        let writer = thread.spawn(move || writer.run())?;
+        let writer =
+            Writer::start(Transactions::new(connection, checkpointer.signal(), statistics.clone())?)?;
         let readers = Arc::new(Readers::new(path));
-        let (writer, checkpointer) = (Some(writer), Some(checkpointer));
-        Ok(Sqlite { readers, requests: Some(requests), writer, checkpointer, statistics })
-    }
-
-    /// Hands work to the writer and waits until it is durable.
-    async fn write(&self, work: Work) -> Result<(), StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let requests = self.requests.as_ref().expect("the sender is there until the engine is dropped");
-        requests.send(Request { work, reply }).await.map_err(|_| unavailable(Stopped))?;
-        // The thread took the request and died before it answered.
-        answer.await.map_err(|_| unknown_outcome(Stopped))?
-    }
-}
-
-impl Drop for Sqlite {
-    /// Waits for what the writer has taken, then for a last checkpoint.
-    fn drop(&mut self) {
-        drop(self.requests.take());
-        if let Some(writer) = self.writer.take()
-            && writer.join().is_err()
-        {
-            tracing::error!("the sqlite writer thread had panicked");
-        }
-        drop(self.checkpointer.take());
+        Ok(Sqlite { readers, writer, _checkpointer: checkpointer, statistics })
     }
 }
 
@@ -117,7 +87,7 @@ impl Store for Sqlite {
         if batch.ops().is_empty() {
             return Ok(());
         }
-        self.write(Work::Commit(batch)).await
+        self.writer.write(Work::Commit(batch)).await
     }
 
     async fn count(&self, deltas: &[(Key, i64)]) -> Result<(), StoreError> {
@@ -125,7 +95,7 @@ impl Store for Sqlite {
         if deltas.is_empty() {
             return Ok(());
         }
-        self.write(Work::Count(deltas.to_vec())).await
+        self.writer.write(Work::Count(deltas.to_vec())).await
     }
 
     async fn counters(&self, scan: &Scan) -> Result<Vec<(Key, i64)>, StoreError> {
@@ -135,20 +105,12 @@ impl Store for Sqlite {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.readers.run(|connection| schema::version(connection).map(|_| ())).await?;
-        self.write(Work::Check).await
+        self.writer.write(Work::Check).await
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("its thread has stopped; restart the server")]
-struct Stopped;
-
 fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
     StoreError::Unavailable { engine: ENGINE, source: source.into() }
-}
-
-fn unknown_outcome(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
-    StoreError::UnknownOutcome { engine: ENGINE, source: source.into() }
 }
 
 #[cfg(test)]

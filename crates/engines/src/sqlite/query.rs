@@ -3,6 +3,8 @@
 use holdfast_store::{Batch, Doc, Key, Op, Rev, Scan};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
+use crate::group::Guards;
+
 const GET: &str = "SELECT rev, body FROM doc WHERE part = ?1 AND sort = ?2";
 const CREATE: &str = "INSERT INTO doc (part, sort, rev, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
 const UPDATE: &str = "UPDATE doc SET rev = ?3, body = ?4 WHERE part = ?1 AND sort = ?2 AND rev = ?5";
@@ -13,14 +15,6 @@ const PUT: &str = "INSERT INTO doc (part, sort, rev, body) VALUES (?1, ?2, ?3, ?
 const REMOVE: &str = "DELETE FROM doc WHERE part = ?1 AND sort = ?2";
 const COUNT: &str = "INSERT INTO counter (part, sort, n) VALUES (?1, ?2, ?3)
     ON CONFLICT DO UPDATE SET n = n + excluded.n";
-
-/// Whether the guards of a batch held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Guards {
-    Held,
-    /// The caller undoes what the batch has written so far.
-    Broken,
-}
 
 /// Point reads, all from one snapshot.
 pub(super) fn get_many(connection: &Connection, keys: Vec<Key>) -> Result<Vec<Option<Doc>>> {
@@ -75,7 +69,8 @@ fn page<T>(
     statement.query_map(params![scan.part, after, scan.before, scan.limit], read)?.collect()
 }
 
-/// Applies the operations in key order and stops at the first guard that does not hold.
+/// Applies the operations in key order and stops at the first guard that does not hold; the caller undoes what
+/// was written until then.
 pub(super) fn apply(connection: &Connection, batch: &Batch) -> Result<Guards> {
     let new = batch.rev().0;
     for (Key { part, sort }, op) in batch.ops() {

@@ -68,7 +68,7 @@ async fn a_full_disk_refuses_what_does_not_fit_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(open(&dir).await);
     store.commit(batch("p", "before", 1000)).await.unwrap();
-    store.write(Work::LimitPages(64)).await.unwrap();
+    store.writer.write(Work::LimitPages(64)).await.unwrap();
 
     let mut written = 0;
     let error = loop {
@@ -92,7 +92,7 @@ async fn a_full_disk_refuses_what_does_not_fit_and_loses_nothing() {
     store.check().await.unwrap();
     assert_eq!(store.scan(&Scan::first("p", 99)).await.unwrap().len(), written + 2);
 
-    store.write(Work::LimitPages(1_000_000)).await.unwrap();
+    store.writer.write(Work::LimitPages(1_000_000)).await.unwrap();
     store.commit(batch("p", "large", 100_000)).await.unwrap();
     assert_eq!(store.scan(&Scan::first("p", 99)).await.unwrap().len(), written + 3);
 }
@@ -125,13 +125,10 @@ async fn a_dead_writer_is_unavailable_and_reads_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(&dir).await;
     store.commit(batch("p", "k", 10)).await.unwrap();
-    // As after a panic of the thread: the receiver is gone.
-    let (closed, _) = mpsc::channel(1);
-    let alive = store.requests.replace(closed);
+    store.writer.lose_thread();
     assert!(matches!(store.commit(batch("p", "l", 10)).await, Err(StoreError::Unavailable { .. })));
     assert!(matches!(store.check().await, Err(StoreError::Unavailable { .. })));
     assert_eq!(store.scan(&Scan::first("p", 9)).await.unwrap().len(), 1);
-    drop(alive);
 }
 
 #[tokio::test]

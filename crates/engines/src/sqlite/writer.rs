@@ -1,16 +1,14 @@
-//! The one thread that writes: everything that waits becomes one transaction, one sync.
+//! How the writer thread makes one transaction of a group.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-use holdfast_store::{Batch, Key, StoreError};
+use holdfast_store::{Batch, Key};
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Signal;
-use super::query::{self, Guards};
-use super::{unavailable, unknown_outcome};
+use super::{ENGINE, query};
+use crate::group::{Committer, Failure, Guards};
 
 /// What the writer is asked to do.
 pub(super) enum Work {
@@ -21,12 +19,6 @@ pub(super) enum Work {
     /// Limits the size of the database, to see what a full disk does.
     #[cfg(test)]
     LimitPages(u32),
-}
-
-/// Work, and who waits for it.
-pub(super) struct Request {
-    pub(super) work: Work,
-    pub(super) reply: oneshot::Sender<Result<(), StoreError>>,
 }
 
 /// What the writer has done.
@@ -41,106 +33,54 @@ impl Statistics {
     }
 }
 
-pub(super) struct Writer {
+pub(super) struct Transactions {
     connection: Connection,
-    requests: mpsc::Receiver<Request>,
     statistics: Arc<Statistics>,
 }
 
-/// Why a group was not committed.
-enum Failure {
-    /// Nothing of it was written.
-    Certain(rusqlite::Error),
-    /// The commit itself failed.
-    Unknown(rusqlite::Error),
-}
+impl Committer for Transactions {
+    type Work = Work;
+    type Error = rusqlite::Error;
+    const ENGINE: &'static str = ENGINE;
+    const RETRIES_ALONE: bool = true;
 
-impl Writer {
-    /// The most requests of one transaction.
-    const GROUP: usize = 64;
-    /// How long callers are waited for: less than a sync of a good disk.
-    const GATHER: Duration = Duration::from_micros(100);
-
-    pub(super) fn new(
-        mut connection: Connection,
-        requests: mpsc::Receiver<Request>,
-        signal: Signal,
-        statistics: Arc<Statistics>,
-    ) -> rusqlite::Result<Writer> {
-        signal.watch(&mut connection)?;
-        Ok(Writer { connection, requests, statistics })
-    }
-
-    /// Works until nobody can ask any more and everything asked is answered.
-    pub(super) fn run(mut self) {
-        let mut group = Vec::with_capacity(Writer::GROUP);
-        let mut callers = 0;
-        while self.requests.blocking_recv_many(&mut group, Writer::GROUP) > 0 {
-            self.gather(&mut group, callers);
-            callers = group.len();
-            self.commit_group(std::mem::take(&mut group));
-        }
-    }
-
-    /// Waits a moment for the callers of the last group, who were just answered and are about to ask again:
-    /// without them each would pay a sync of its own, or two groups would take turns. One caller alone never
-    /// waits.
-    fn gather(&mut self, group: &mut Vec<Request>, callers: usize) {
-        let until = Instant::now() + Writer::GATHER;
-        while group.len() < callers && Instant::now() < until {
-            match self.requests.try_recv() {
-                Ok(request) => group.push(request),
-                Err(_) => std::thread::yield_now(),
-            }
-        }
-    }
-
-    fn commit_group(&self, group: Vec<Request>) {
-        match self.transact(&group) {
-            Ok(outcomes) => {
-                for (request, guards) in group.into_iter().zip(outcomes) {
-                    answer(request, if guards == Guards::Held { Ok(()) } else { Err(StoreError::Conflict) });
-                }
-            }
-            // The fault may be of one request only (too large for what is left of the disk), so each has
-            // its own chance.
-            Err(Failure::Certain(_)) if group.len() > 1 && self.connection.is_autocommit() => {
-                for request in group {
-                    self.commit_group(vec![request]);
-                }
-            }
-            Err(Failure::Certain(error)) => answer_all(group, error, unavailable),
-            Err(Failure::Unknown(error)) => answer_all(group, error, unknown_outcome),
-        }
-    }
-
-    /// One transaction of the whole group; a request whose guards broke is undone, the others are not.
-    fn transact(&self, group: &[Request]) -> Result<Vec<Guards>, Failure> {
+    fn commit(&mut self, group: &[Work]) -> Result<Vec<Guards>, Failure<rusqlite::Error>> {
         self.roll_back();
-        let outcome = self.apply_all(group).map_err(Failure::Certain).and_then(|outcomes| {
-            let written = group.iter().zip(&outcomes).any(|(request, guards)| request.work.writes(*guards));
-            if !written {
-                return Ok(outcomes);
-            }
-            self.execute("COMMIT").map_err(|error| match error.sqlite_error_code() {
-                // A page of the log found no room, so the commit mark after it was not written either.
-                Some(ErrorCode::DiskFull) => Failure::Certain(error),
-                _ => Failure::Unknown(error),
-            })?;
-            self.statistics.transactions.fetch_add(1, Ordering::Relaxed);
-            Ok(outcomes)
-        });
+        let outcome = self.transact(group);
         self.roll_back();
         outcome
     }
+}
 
-    fn apply_all(&self, group: &[Request]) -> rusqlite::Result<Vec<Guards>> {
+impl Transactions {
+    pub(super) fn new(
+        mut connection: Connection,
+        signal: Signal,
+        statistics: Arc<Statistics>,
+    ) -> rusqlite::Result<Transactions> {
+        signal.watch(&mut connection)?;
+        Ok(Transactions { connection, statistics })
+    }
+
+    /// A request whose guards broke is undone, the others are not.
+    fn transact(&self, group: &[Work]) -> Result<Vec<Guards>, Failure<rusqlite::Error>> {
+        let outcomes = self.apply_all(group).map_err(Failure::Certain)?;
+        if !group.iter().zip(&outcomes).any(|(work, guards)| work.writes(*guards)) {
+            return Ok(outcomes);
+        }
+        self.execute("COMMIT").map_err(|error| match error.sqlite_error_code() {
+            // A page of the log found no room, so the commit mark after it was not written either.
+            Some(ErrorCode::DiskFull) => Failure::Certain(error),
+            _ => Failure::Unknown(error),
+        })?;
+        self.statistics.transactions.fetch_add(1, Ordering::Relaxed);
+        Ok(outcomes)
+    }
+
+    fn apply_all(&self, group: &[Work]) -> rusqlite::Result<Vec<Guards>> {
         self.execute("BEGIN IMMEDIATE")?;
         let alone = group.len() == 1;
-        group
-            .iter()
-            .map(|request| if alone { self.apply(&request.work) } else { self.apply_apart(&request.work) })
-            .collect()
+        group.iter().map(|work| if alone { self.apply(work) } else { self.apply_apart(work) }).collect()
     }
 
     /// Applies one request so that it can be undone without the others.
@@ -188,25 +128,3 @@ impl Work {
         guards == Guards::Held && !matches!(self, Work::Check)
     }
 }
-
-fn answer(request: Request, answer: Result<(), StoreError>) {
-    // A caller that went away needs none.
-    let _ = request.reply.send(answer);
-}
-
-/// Every caller is told the same, and the whole error is shared between them.
-fn answer_all(
-    group: Vec<Request>,
-    error: rusqlite::Error,
-    tell: fn(Box<dyn std::error::Error + Send + Sync>) -> StoreError,
-) {
-    let error = Arc::new(error);
-    for request in group {
-        answer(request, Err(tell(Box::new(Shared(error.clone())))));
-    }
-}
-
-/// One error that several callers get.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct Shared(Arc<rusqlite::Error>);
