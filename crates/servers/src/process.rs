@@ -42,6 +42,27 @@ pub(crate) fn find(program: &str, folders: &[PathBuf], install: &'static str) ->
         .ok_or_else(|| Missing::new(program, install))
 }
 
+/// A program that runs as another user, when this process is root's. `setpriv` becomes what it starts, so the
+/// child's id is the program's.
+pub(crate) fn command(path: &Path, user: Option<&str>) -> Command {
+    match user {
+        Some(user) if rustix::process::geteuid().is_root() => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", user, "--regid", user, "--clear-groups"]).arg(path);
+            command
+        }
+        _ => Command::new(path),
+    }
+}
+
+/// Gives a folder and what is in it to another user, when this process is root's.
+pub(crate) fn give(folder: &Path, user: &str) {
+    if rustix::process::geteuid().is_root() {
+        let given = Command::new("chown").args(["-R", user]).arg(folder).status();
+        assert!(given.is_ok_and(|status| status.success()), "cannot give {} to {user}", folder.display());
+    }
+}
+
 /// How a program is started, each time.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -91,15 +112,7 @@ impl Process {
         assert!(running.is_none(), "`{}` is running", self.program.path.display());
         let log = File::options().create(true).append(true).open(self.log_path());
         let log = log.expect("the temporary folder takes files");
-        // `setpriv` and `env` become what they start, so the child's id is the server's.
-        let mut command = match self.program.user {
-            Some(user) if rustix::process::geteuid().is_root() => {
-                let mut command = Command::new("setpriv");
-                command.args(["--reuid", user, "--regid", user, "--clear-groups"]).arg(&self.program.path);
-                command
-            }
-            _ => Command::new(&self.program.path),
-        };
+        let mut command = command(&self.program.path, self.program.user);
         command.args(&self.program.arguments).envs(self.program.variables.iter().cloned());
         command.current_dir(&self.folder).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
@@ -132,7 +145,9 @@ impl Process {
 
     /// Asks it to end, and waits until it has.
     pub fn stop(&self) {
-        self.end("TERM");
+        // PostgreSQL waits for its clients to go when it is asked in the usual way.
+        let is_postgres = self.program.path.ends_with("postgres");
+        self.end(if is_postgres { "INT" } else { "TERM" });
     }
 
     /// Hangs it: it neither answers nor refuses.
@@ -147,13 +162,13 @@ impl Process {
 
     fn signal(&self, name: &str) {
         if let Some(running) = &*self.lock() {
-            signal(name, running.pid);
+            signal_family(name, running.pid);
         }
     }
 
     fn end(&self, name: &str) {
         let Some(mut running) = self.lock().take() else { return };
-        signal(name, running.pid);
+        if name == "KILL" { signal_family(name, running.pid) } else { signal(name, running.pid) }
         let ended = seen_within(Duration::from_secs(20), || running.child.try_wait().ok().flatten());
         if ended.is_none() {
             running.child.kill().ok();
@@ -181,6 +196,15 @@ impl Drop for Process {
 /// Sends a signal by the shell's own `kill`, since unsafe code is forbidden and a shell is always there.
 pub fn signal(name: &str, pid: u32) {
     Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().expect("there is a shell");
+}
+
+/// Sends a signal to a process and to those that it started: some servers have one for each connection, which
+/// would go on alone.
+fn signal_family(name: &str, pid: u32) {
+    // The shell reads the list before it sends anything.
+    let children = format!("$(cat /proc/{pid}/task/*/children 2>/dev/null)");
+    let script = format!("kill -{name} {pid} {children}");
+    Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status().expect("there is a shell");
 }
 
 /// Ends a process by its id when this process dies without doing so itself.
