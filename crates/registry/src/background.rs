@@ -11,8 +11,10 @@ use tokio::sync::watch;
 
 /// How often the search index looks for changes that other processes made.
 const INDEX_INTERVAL: Duration = Duration::from_secs(1);
-/// After a local change the search index waits so long for more of them.
+/// After a local change the search index waits so long for more of them,
 const INDEX_GATHER: Duration = Duration::from_millis(50);
+/// or, when changes come without end, so many times as long as indexing the last ones took, up to the interval.
+const INDEX_REST: u32 = 4;
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
@@ -56,10 +58,12 @@ impl Holdfast {
     async fn keep_index(self, mut shutdown: Shutdown) -> Result<()> {
         let mut tail = Tail::default();
         loop {
+            let began = self.outside.instant();
             self.index_changes(&mut tail).await?;
+            let rest = (self.outside.age(began) * INDEX_REST).clamp(INDEX_GATHER, INDEX_INTERVAL);
             tokio::select! {
                 is_over = ended(&mut shutdown, INDEX_INTERVAL) => if is_over { return Ok(()) },
-                () = self.changed.notified() => if ended(&mut shutdown, INDEX_GATHER).await { return Ok(()) },
+                () = self.changed.notified() => if ended(&mut shutdown, rest).await { return Ok(()) },
             }
         }
     }

@@ -67,7 +67,7 @@ impl SearchIndex {
     /// Now and then segments are merged here, which takes up to some seconds for the largest registries.
     pub fn apply(&self, changes: &[Change], cursor: &str) -> Result<(), SearchError> {
         let _writing = lock(&self.writing);
-        writing::apply(&self.index, &self.searchers, &self.fields, changes, cursor)?;
+        writing::giving_way(|| writing::apply(&self.index, &self.searchers, &self.fields, changes, cursor))?;
         *lock(&self.cursor) = Some(cursor.to_owned());
         Ok(())
     }

@@ -10,6 +10,26 @@ use crate::searchers::Searchers;
 /// What the writer may hold before it starts another segment; the least it accepts.
 const WRITER_BYTES: usize = 15_000_000;
 
+/// Does work on a thread that gives way to all others, as do the threads that it starts: whoever publishes or
+/// resolves shall not wait for the search index. (Elsewhere than on Linux only a whole process can give way.)
+pub(crate) fn giving_way<T: Send>(
+    work: impl FnOnce() -> Result<T, TantivyError> + Send,
+) -> Result<T, TantivyError> {
+    const NICE: i32 = 10;
+    let work = || {
+        #[cfg(target_os = "linux")]
+        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            tracing::debug!(%error, "the search index could not lower its priority");
+        }
+        work()
+    };
+    std::thread::scope(|scope| {
+        let thread =
+            std::thread::Builder::new().name("search-writer".to_owned()).spawn_scoped(scope, work)?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// Writes one batch and makes it visible, then tidies up. The writer lives no longer than that.
 pub(crate) fn apply(
     index: &Index,

@@ -128,9 +128,11 @@ struct Rule {
 }
 
 impl Rule {
+    #[inline]
     fn check(&self, name: &str) -> Result<(), NameError> {
         let what = self.what;
-        if name.chars().nth(self.limit).is_some() {
+        // A text has no more characters than bytes: only a long one is counted.
+        if name.len() > self.limit && name.chars().nth(self.limit).is_some() {
             let start = printable(&name.chars().take(16).collect::<String>());
             return Err(NameError::TooLong { what, start, limit: self.limit });
         }
@@ -279,7 +281,11 @@ impl FromStr for CanonicalName {
 }
 
 fn fold(name: &str) -> String {
-    name.bytes().map(|byte| char::from(fold_byte(byte))).collect()
+    let mut folded = name.to_ascii_lowercase();
+    if folded.contains('-') {
+        folded = folded.replace('-', "_");
+    }
+    folded
 }
 
 /// For ASCII, which every name is.

@@ -23,6 +23,8 @@ static NAMES: AtomicUsize = AtomicUsize::new(0);
 /// Latency and concurrency with a team's number of crates present.
 pub(super) fn measure(plan: &Plan, binary: &Path, table: &mut Table) -> Result<()> {
     let server = Server::start(binary, &TEAM.copy(plan)?)?;
+    // A server that is not new has its search index.
+    server.wait_until_searchable(TEAM.crates)?;
     sequence(&server, plan.publishes / 10)?;
     let latencies = sequence(&server, plan.publishes)?;
     tell_latency(&format!("publish, {} present", TEAM.label()), &latencies, table);

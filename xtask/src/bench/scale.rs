@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde_json::Value;
 
 use super::plan::Plan;
@@ -15,9 +15,6 @@ use crate::processes::memory;
 
 /// Everyday words; a data set whose texts hold none of them cannot be searched by this bench.
 const WORDS: [&str; 6] = ["client", "server", "parser", "async runtime", "json", "fast"];
-
-/// How long a server may take to build its search index behind its back.
-const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Start and memory of a server with no crates, after a moment of rest.
 pub(super) fn idle(plan: &Plan, binary: &Path, table: &mut Table) -> Result<()> {
@@ -52,7 +49,7 @@ fn tell_memory(server: &Server, label: &str, table: &mut Table) -> Result<()> {
 
 /// Words and exact names, each asked thirty times.
 fn search(server: &Server, label: &str, table: &mut Table) -> Result<()> {
-    let waited = wait_for_search(server)?;
+    let waited = server.wait_until_searchable(PUBLIC.crates)?;
     table.note(&format!("search ready, {label}, after the start"), format!("{:.1} s", waited.as_secs_f64()));
     let mut client = server.client()?;
     let mut questions: Vec<String> = WORDS.map(str::to_owned).to_vec();
@@ -77,24 +74,6 @@ fn search(server: &Server, label: &str, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// A server may serve first and index later: waits until one of the words is found.
-fn wait_for_search(server: &Server) -> Result<Duration> {
-    let started = Instant::now();
-    loop {
-        for word in WORDS {
-            let answer = fetch(&mut server.client()?, &search_url(word), &[])?;
-            let answer: Value = serde_json::from_slice(&answer.body).context("search answers JSON")?;
-            if answer["meta"]["total"].as_u64() > Some(0) {
-                return Ok(started.elapsed());
-            }
-        }
-        if started.elapsed() > PATIENCE {
-            bail!("searches for {} find nothing after {} s", WORDS.join(", "), PATIENCE.as_secs());
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
 fn search_url(words: &str) -> String {
     format!("/r/main/api/v1/crates?q={}&per_page=10", words.replace(' ', "%20"))
 }
@@ -102,6 +81,7 @@ fn search_url(words: &str) -> String {
 /// The same publishes at both sizes, turn by turn, so that the disk's moods hit both.
 fn compare_publish(plan: &Plan, binary: &Path, large: &Server, table: &mut Table) -> Result<()> {
     let team = Server::start(binary, &TEAM.copy(plan)?)?;
+    team.wait_until_searchable(TEAM.crates)?;
     let each = plan.publishes / 10;
     let (mut small_waits, mut large_waits) = (Vec::new(), Vec::new());
     sequence(&team, each)?;

@@ -62,6 +62,24 @@ impl Server {
         Client::connect(self.address)
     }
 
+    /// A server may serve first and index later: waits until at least so many crates can be found.
+    pub(super) fn wait_until_searchable(&self, crates: u32) -> Result<Duration> {
+        const LONGEST: Duration = Duration::from_mins(10);
+        let started = Instant::now();
+        loop {
+            let page = fetch(&mut self.client()?, "/metrics", &[])?;
+            let page = String::from_utf8_lossy(&page.body);
+            let count = page.lines().find_map(|line| line.strip_prefix("holdfast_searchable_crates "));
+            if count.and_then(|count| count.parse().ok()).is_some_and(|count: u32| crates <= count) {
+                return Ok(started.elapsed());
+            }
+            if started.elapsed() > LONGEST {
+                bail!("only {} crates can be found after {} s", count.unwrap_or("no"), LONGEST.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Publishes `krate`, which must succeed.
     pub(super) fn publish(&self, krate: &Krate<'_>) -> Result<()> {
         publish(&mut self.client()?, &krate.frame()?)

@@ -39,19 +39,21 @@ pub(super) fn write_index_head(
     is_last: bool,
     unix_seconds: u64,
 ) {
-    write_status(output, status);
-    output.extend_from_slice(b"etag: ");
-    output.extend_from_slice(etag.as_bytes());
-    output.extend_from_slice(if is_private {
-        b"\r\ncache-control: private, no-cache\r\n"
-    } else {
-        b"\r\ncache-control: public, no-cache\r\n"
-    });
-    output.extend_from_slice(b"vary: Accept-Encoding, Authorization\r\nx-content-type-options: nosniff\r\n");
+    const MOST_BYTES: usize = 512;
+    output.reserve(MOST_BYTES);
     let is_whole = status != StatusCode::NOT_MODIFIED;
-    if is_whole {
-        output.extend_from_slice(b"content-type: text/plain\r\n");
-    }
+    output.extend_from_slice(if is_whole {
+        &b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n"[..]
+    } else {
+        &b"HTTP/1.1 304 Not Modified\r\n"[..]
+    });
+    output.extend_from_slice(
+        b"vary: Accept-Encoding, Authorization\r\nx-content-type-options: nosniff\r\ncache-control: ",
+    );
+    output.extend_from_slice(if is_private { &b"private"[..] } else { &b"public"[..] });
+    output.extend_from_slice(b", no-cache\r\netag: ");
+    output.extend_from_slice(etag.as_bytes());
+    output.extend_from_slice(b"\r\n");
     if is_gzip {
         output.extend_from_slice(b"content-encoding: gzip\r\n");
     }
