@@ -151,7 +151,7 @@ impl<C: Committer> Loop<C> {
                 }
             }
             Err(Failure::Certain(error)) => {
-                answer_all::<C>(replies, error, |engine, source| StoreError::Unavailable { engine, source })
+                answer_all::<C>(replies, error, |engine, source| StoreError::Unavailable { engine, source });
             }
             Err(Failure::Unknown(error)) => answer_all::<C>(replies, error, |engine, source| {
                 StoreError::UnknownOutcome { engine, source }

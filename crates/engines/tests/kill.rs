@@ -3,12 +3,11 @@
 //! The test starts its own binary again as a child that commits and says what was acknowledged, and kills it
 //! in the middle.
 
-#![cfg(feature = "sqlite")]
+#![cfg(any(feature = "redb", feature = "sqlite"))]
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -17,15 +16,27 @@ use holdfast_store::{Batch, Key, Op, Scan, Store};
 const COMMITTERS: usize = 4;
 const ROUNDS: usize = 5;
 
-async fn open(path: &Path) -> Arc<dyn Store> {
-    holdfast_engines::open(&format!("sqlite:{}", path.display())).await.unwrap()
+async fn open(url: &str) -> Arc<dyn Store> {
+    holdfast_engines::open(url).await.unwrap()
+}
+
+#[cfg(feature = "redb")]
+#[tokio::test]
+async fn redb() {
+    acknowledged_commits_survive("redb").await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn sqlite() {
+    acknowledged_commits_survive("sqlite").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the child of `acknowledged_commits_survive`, which kills it"]
 async fn child() {
     let mut lines = std::io::stdin().lines().map(Result::unwrap);
-    let store = open(Path::new(&lines.next().unwrap())).await;
+    let store = open(&lines.next().unwrap()).await;
     let round = lines.next().unwrap();
     let tasks: Vec<_> = (0..COMMITTERS)
         .map(|committer| tokio::spawn(work(store.clone(), round.clone(), committer)))
@@ -50,14 +61,14 @@ async fn work(store: Arc<dyn Store>, round: String, committer: usize) {
 }
 
 /// Starts the child, kills it after some acknowledgements, and gives all that it wrote before it died.
-fn kill_one(path: &Path, round: usize) -> BTreeSet<String> {
+fn kill_one(url: &str, round: usize) -> BTreeSet<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["child", "--exact", "--ignored", "--nocapture"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    writeln!(child.stdin.take().unwrap(), "{}\n{round}", path.display()).unwrap();
+    writeln!(child.stdin.take().unwrap(), "{url}\n{round}").unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut acknowledged = BTreeSet::new();
     for line in lines.map_while(Result::ok) {
@@ -73,17 +84,16 @@ fn kill_one(path: &Path, round: usize) -> BTreeSet<String> {
     acknowledged
 }
 
-#[tokio::test]
-async fn acknowledged_commits_survive() {
+async fn acknowledged_commits_survive(engine: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("test.db");
+    let url = format!("{engine}:{}", dir.path().join("test.db").display());
     let mut acknowledged = BTreeSet::new();
     for round in 0..ROUNDS {
-        let (target, before) = (path.clone(), acknowledged.len());
+        let (target, before) = (url.clone(), acknowledged.len());
         acknowledged
             .append(&mut tokio::task::spawn_blocking(move || kill_one(&target, round)).await.unwrap());
         assert!(before + 40 <= acknowledged.len(), "the child died by itself");
-        let store = open(&path).await;
+        let store = open(&url).await;
         let left = sorts(&*store, "left").await;
         assert_eq!(left, sorts(&*store, "right").await, "a commit is half there");
         assert!(
