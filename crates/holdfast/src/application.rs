@@ -24,8 +24,9 @@ pub enum Purpose {
 /// Opens the database and the storage, creating the data folder when there is none.
 pub async fn open(config: &Config, purpose: Purpose) -> Result<Holdfast, Failure> {
     make_data_folder(&config.data)?;
-    let store =
-        holdfast_engines::open(config.database.as_str()).await.map_err(|error| Failure::because(&error))?;
+    let views = holdfast_engines::Options { views: holdfast_registry::VIEWS };
+    let opening = holdfast_engines::open_with(config.database.as_str(), &views);
+    let store = opening.await.map_err(|error| Failure::because(&error))?;
     let options =
         holdfast_blobs::Options { cache_bytes: config.blob_cache_size.bytes(), ..Default::default() };
     let blobs =
@@ -74,6 +75,9 @@ fn settings(config: &Config) -> Settings {
         },
         required_fields: config.required_fields.iter().copied().collect(),
         staleness: config.staleness,
+        outage_grace: config.outage_grace,
+        store_read_limit: config.database_read_timeout,
+        store_write_limit: config.database_write_timeout,
         index_cache_bytes: config.index_cache_size.bytes(),
         sweep_interval: config.sweep_interval,
         sweep_grace: config.sweep_grace,

@@ -31,7 +31,7 @@ pub(crate) struct Known {
 }
 
 pub(crate) fn cache(outside: &Arc<dyn Outside>, settings: &Settings) -> AccountCache {
-    Fresh::new(outside.clone(), settings.staleness, CACHED_ACCOUNTS, CACHED_ACCOUNTS as u64, |_| 1)
+    Fresh::new(outside.clone(), settings.bounds(), CACHED_ACCOUNTS, CACHED_ACCOUNTS as u64, |_| 1)
 }
 
 /// The last uses of tokens since they were last written.
@@ -150,6 +150,10 @@ impl Holdfast {
 
 impl Source<Sha256, Arc<Known>> for Holdfast {
     type Error = Error;
+
+    fn is_outage(error: &Error) -> bool {
+        error.kind() == Kind::Unavailable
+    }
 
     async fn load(&self, digest: &Sha256, known: Option<Arc<Known>>) -> Result<Option<Arc<Known>>> {
         self.metrics.store_reads.inc();

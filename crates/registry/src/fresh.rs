@@ -4,6 +4,9 @@
 //! in the background checks it again, so that a busy key never waits. Beyond the bound the caller waits for
 //! the check, one of them doing it for all. What the process itself changes is forgotten at once. Absence is
 //! never kept: a miss always asks.
+//!
+//! While the source is down, what is in memory goes on being served for the time of the outage grace; the first
+//! answer of the source ends that for all keys.
 
 use crate::clock::Outside;
 use quick_cache::{Equivalent, Weighter, sync::Cache};
@@ -20,6 +23,18 @@ pub(crate) trait Source<K, V>: Clone + Send + Sync + 'static {
     /// The present value, or `None` if there is none; `known` is what the cache has, to be given back when it
     /// still holds.
     fn load(&self, key: &K, known: Option<V>) -> impl Future<Output = Result<Option<V>, Self::Error>> + Send;
+
+    /// Whether an error means that the source does not answer now, which says nothing about the value.
+    fn is_outage(error: &Self::Error) -> bool;
+}
+
+/// How old what is given may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// While the source answers.
+    pub(crate) staleness: Duration,
+    /// While it does not.
+    pub(crate) outage_grace: Duration,
 }
 
 /// The cache. `V` is cheap to clone.
@@ -27,7 +42,9 @@ pub(crate) struct Fresh<K, V> {
     entries: Cache<K, Arc<Entry<V>>, Weigh<V>>,
     outside: Arc<dyn Outside>,
     epoch: Instant,
-    bound: Duration,
+    bounds: Bounds,
+    /// Whether the source did not answer lately.
+    is_down: AtomicBool,
     /// How often a key of each slot was forgotten: a check that began before must not be kept.
     forgotten: [AtomicU64; 64],
     hasher: RandomState,
@@ -60,7 +77,7 @@ where
     /// A cache of about `entries` entries that weigh at most `weight` together.
     pub(crate) fn new(
         outside: Arc<dyn Outside>,
-        bound: Duration,
+        bounds: Bounds,
         entries: usize,
         weight: u64,
         weigh: fn(&V) -> u64,
@@ -68,7 +85,8 @@ where
         let epoch = outside.instant();
         let entries = Cache::with_weighter(entries, weight, Weigh(weigh));
         let forgotten = std::array::from_fn(|_| AtomicU64::new(0));
-        Fresh { entries, outside, epoch, bound, forgotten, hasher: RandomState::new() }
+        let is_down = AtomicBool::new(false);
+        Fresh { entries, outside, epoch, bounds, is_down, forgotten, hasher: RandomState::new() }
     }
 
     /// The value of a key, checked within the bound. `own` makes the key when the cache has to keep it.
@@ -83,18 +101,28 @@ where
         S: Source<K, V>,
     {
         let Some(entry) = self.entries.get(key) else { return self.load(own(), None, source).await };
-        let age = self.age(&entry);
-        if age < self.bound {
-            if age > self.bound / 2 && !entry.checking.swap(true, Ordering::Relaxed) {
+        let (age, bound) = (self.age(&entry), self.bounds.staleness);
+        if age < bound || self.outlasts(age) {
+            if age > bound / 2 && !entry.checking.swap(true, Ordering::Relaxed) {
                 self.check_behind(own(), entry.clone(), source.clone());
             }
             return Ok(Some(entry.value.clone()));
         }
         let _turn = entry.turn.lock().await;
         match self.entries.get(key) {
-            Some(newer) if self.age(&newer) < self.bound => Ok(Some(newer.value.clone())),
-            _ => self.load(own(), Some(entry.value.clone()), source).await,
+            Some(newer) if self.age(&newer) < bound || self.outlasts(self.age(&newer)) => {
+                Ok(Some(newer.value.clone()))
+            }
+            _ => match self.load(own(), Some(entry.value.clone()), source).await {
+                Err(_) if self.outlasts(self.age(&entry)) => Ok(Some(entry.value.clone())),
+                outcome => outcome,
+            },
         }
+    }
+
+    /// Whether an entry of this age is given because the source is down.
+    fn outlasts(&self, age: Duration) -> bool {
+        age < self.bounds.outage_grace && self.is_down.load(Ordering::Relaxed)
     }
 
     /// Forgets a key, because this process changed it.
@@ -122,7 +150,12 @@ where
     ) -> Result<Option<V>, S::Error> {
         let checked_micros = self.micros();
         let forgotten = self.slot(&key).load(Ordering::SeqCst);
-        let found = source.load(&key, known).await?;
+        let outcome = source.load(&key, known).await;
+        let is_down = outcome.as_ref().is_err_and(S::is_outage);
+        if is_down != self.is_down.load(Ordering::Relaxed) {
+            self.is_down.store(is_down, Ordering::Relaxed);
+        }
+        let found = outcome?;
         match &found {
             Some(value) => {
                 let (checking, turn) = (AtomicBool::new(false), tokio::sync::Mutex::new(()));

@@ -9,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::registries::RegistryCache;
 use crate::resolve::IndexCache;
 use crate::settings::Settings;
+use crate::watched::Watched;
 use holdfast_blobs::Blobs;
 use holdfast_search::SearchIndex;
 use holdfast_store::{Retry, Store};
@@ -63,11 +64,13 @@ impl Holdfast {
     /// Puts the parts together. Nothing runs and nothing is written before it is asked for.
     pub fn new(parts: Parts) -> Holdfast {
         let Parts { store, blobs, search, outside, settings } = parts;
+        let metrics = Metrics::default();
+        let store: Arc<dyn Store> = Arc::new(Watched::new(store, &settings, metrics.store.clone()));
         Holdfast(Arc::new(Inner {
             registry_cache: Arc::new(crate::registries::cache(&outside, &settings)),
             account_cache: Arc::new(crate::authenticate::cache(&outside, &settings)),
             index_cache: Arc::new(crate::resolve::cache(&outside, &settings)),
-            metrics: Metrics::default(),
+            metrics,
             counters: Counters::default(),
             anonymous_refusals: RefusalBudget::default(),
             token_uses: TokenUses::default(),

@@ -1,5 +1,6 @@
 //! What the server counts about its operations, in Prometheus' terms.
 
+use crate::watched::StoreMetrics;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -14,6 +15,8 @@ pub struct Metrics {
     pub downloads: Counter,
     /// Writes refused, by verb.
     pub refused: Family<Vec<(String, String)>, Counter>,
+    /// How the database answers.
+    pub(crate) store: StoreMetrics,
     /// Index files, accounts and registries read from the database rather than from memory.
     pub store_reads: Counter,
     /// Background tasks that ended with an error and were started again, by task.
@@ -27,6 +30,7 @@ pub struct Metrics {
 impl Metrics {
     /// Puts them on a page.
     pub fn register(&self, page: &mut Registry) {
+        self.store.register(page);
         page.register("holdfast_published", "Versions published", self.published.clone());
         page.register("holdfast_downloads", "Crate files handed out", self.downloads.clone());
         page.register("holdfast_refused", "Writes refused, by verb", self.refused.clone());

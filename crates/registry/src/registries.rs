@@ -4,7 +4,7 @@ use crate::actor::Actor;
 use crate::audit::Deed;
 use crate::clock::Outside;
 use crate::entity::{CrateHead, RegistryKind, RegistryRecord};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fresh::{Fresh, Source};
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, require};
@@ -21,7 +21,7 @@ const CACHED_REGISTRIES: usize = 1000;
 pub(crate) type RegistryCache = Fresh<RegistryName, Arc<RegistryRecord>>;
 
 pub(crate) fn cache(outside: &Arc<dyn Outside>, settings: &Settings) -> RegistryCache {
-    Fresh::new(outside.clone(), settings.staleness, CACHED_REGISTRIES, CACHED_REGISTRIES as u64, |_| 1)
+    Fresh::new(outside.clone(), settings.bounds(), CACHED_REGISTRIES, CACHED_REGISTRIES as u64, |_| 1)
 }
 
 /// A registry to be made.
@@ -205,6 +205,10 @@ pub(crate) async fn live(tx: &mut Tx, name: &RegistryName) -> Result<Option<Regi
 
 impl Source<RegistryName, Arc<RegistryRecord>> for Holdfast {
     type Error = Error;
+
+    fn is_outage(error: &Error) -> bool {
+        error.kind() == Kind::Unavailable
+    }
 
     async fn load(
         &self,

@@ -3,7 +3,7 @@
 use crate::actor::Actor;
 use crate::clock::Outside;
 use crate::entity::{CrateHead, Version};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fresh::{Fresh, Source};
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, no_such_crate, require};
@@ -66,7 +66,7 @@ pub(crate) type IndexCache = Fresh<CrateKey, Arc<IndexFile>>;
 
 pub(crate) fn cache(outside: &Arc<dyn Outside>, settings: &Settings) -> IndexCache {
     let entries = usize::try_from(settings.index_cache_bytes / 4096).unwrap_or(usize::MAX).clamp(16, 100_000);
-    Fresh::new(outside.clone(), settings.staleness, entries, settings.index_cache_bytes, IndexFile::weight)
+    Fresh::new(outside.clone(), settings.bounds(), entries, settings.index_cache_bytes, IndexFile::weight)
 }
 
 impl Holdfast {
@@ -117,6 +117,10 @@ impl Holdfast {
 
 impl Source<CrateKey, Arc<IndexFile>> for Holdfast {
     type Error = Error;
+
+    fn is_outage(error: &Error) -> bool {
+        error.kind() == Kind::Unavailable
+    }
 
     async fn load(&self, key: &CrateKey, known: Option<Arc<IndexFile>>) -> Result<Option<Arc<IndexFile>>> {
         let CrateKey(registry, krate) = key;
@@ -180,7 +184,7 @@ async fn compress(body: Bytes) -> Result<Option<Bytes>> {
     } else {
         let body = body.clone();
         let task = tokio::task::spawn_blocking(move || gzip(&body));
-        task.await.map_err(|e| Error::with_source(crate::Kind::Internal, "the server is stopping", e))?
+        task.await.map_err(|e| Error::with_source(Kind::Internal, "the server is stopping", e))?
     };
     Ok(Some(gzip).filter(|gzip| gzip.len() < body.len()))
 }

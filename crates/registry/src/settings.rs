@@ -1,5 +1,6 @@
 //! What an operator may set, as the operations need it.
 
+use crate::fresh::Bounds;
 use holdfast_package::{Limits, RequiredFields};
 use std::time::Duration;
 
@@ -12,6 +13,12 @@ pub struct Settings {
     pub required_fields: RequiredFields,
     /// How old a cached index file, token or permission may be.
     pub staleness: Duration,
+    /// How long what is in memory is still served while the database does not answer; zero for not at all.
+    pub outage_grace: Duration,
+    /// How long a read of the database may take.
+    pub store_read_limit: Duration,
+    /// How long a commit may take.
+    pub store_write_limit: Duration,
     /// Bytes of index files to hold in memory.
     pub index_cache_bytes: u64,
     /// How often unreferenced files are looked for; zero for never.
@@ -26,9 +33,19 @@ impl Default for Settings {
             package: Limits::default(),
             required_fields: RequiredFields::default(),
             staleness: Duration::from_secs(1),
+            outage_grace: Duration::from_mins(10),
+            store_read_limit: Duration::from_secs(5),
+            store_write_limit: Duration::from_secs(10),
             index_cache_bytes: 64 * 1024 * 1024,
             sweep_interval: Duration::from_hours(24),
             sweep_grace: Duration::from_hours(24),
         }
+    }
+}
+
+impl Settings {
+    /// How old what caches give may be.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds { staleness: self.staleness, outage_grace: self.outage_grace }
     }
 }

@@ -45,12 +45,14 @@ options! {
     /// starts at the working directory.
     data: PathBuf => OptionSpec::new(Section::Storage, "data", "DIR").default("./holdfast-data").common();
 
-    /// Database for metadata. It is `sqlite:PATH`, or `memory:` for a registry that forgets everything when it
-    /// stops.
+    /// Database for metadata: `sqlite:PATH` or `redb:PATH`, a file; `postgres://…`, `mysql://…`, `redis://…`,
+    /// `mongodb://…` or `dynamodb://TABLE`, shared by many servers; or `memory:`, which forgets everything when
+    /// the server stops.
     database: DatabaseUrl =>
         OptionSpec::new(Section::Storage, "database", "URL").default("sqlite:{data}/holdfast.db").common();
 
-    /// Place for crate files. It is `file:FOLDER`, or `memory:` for a registry that forgets everything when it
+    /// Place for crate files: `file:FOLDER`; `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or
+    /// `az://CONTAINER/PREFIX`, shared by many servers; or `memory:`, which forgets everything when the server
     /// stops.
     storage: StorageUrl =>
         OptionSpec::new(Section::Storage, "storage", "URL").default("file:{data}/blobs").common();
@@ -105,9 +107,21 @@ options! {
     required_fields: Vec<RequiredField> =>
         OptionSpec::new(Section::Publishing, "required-fields", "FIELDS").no_flag();
 
+    /// Longest time that a read of the database may take before the request is answered 503.
+    database_read_timeout: Duration =>
+        OptionSpec::new(Section::Storage, "database-read-timeout", "DURATION").default("5s");
+
+    /// The same for a write.
+    database_write_timeout: Duration =>
+        OptionSpec::new(Section::Storage, "database-write-timeout", "DURATION").default("10s");
+
     /// Longest time for which this process may answer from memory before it looks whether another process
     /// changed something. Revoked tokens and permissions end within this time.
     staleness: Duration => OptionSpec::new(Section::Caching, "staleness", "DURATION").default("1s");
+
+    /// Longest time for which this process goes on answering from memory while the database does not answer;
+    /// `0s` turns this off. Nothing can be revoked meanwhile, except by a process that still reaches it.
+    outage_grace: Duration => OptionSpec::new(Section::Caching, "outage-grace", "DURATION").default("10m");
 
     /// Memory for index files that are ready to be sent.
     index_cache_size: ByteSize =>

@@ -36,6 +36,10 @@ struct Slow(mpsc::UnboundedSender<Asked>);
 impl Source<String, u32> for Slow {
     type Error = &'static str;
 
+    fn is_outage(error: &&'static str) -> bool {
+        *error == "outage"
+    }
+
     async fn load(&self, _: &String, known: Option<u32>) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.0.send((known, answer)).unwrap();
@@ -64,6 +68,10 @@ impl Quick {
 impl Source<String, u32> for Quick {
     type Error = &'static str;
 
+    fn is_outage(error: &&'static str) -> bool {
+        *error == "outage"
+    }
+
     async fn load(&self, _: &String, _: Option<u32>) -> Answer {
         let mut state = self.0.lock().unwrap();
         state.0 += 1;
@@ -73,7 +81,8 @@ impl Source<String, u32> for Quick {
 
 fn cache() -> (Arc<Clock>, Arc<Fresh<String, u32>>) {
     let clock = Arc::new(Clock { began: Instant::now(), millis: AtomicU64::new(0) });
-    let cache = Fresh::new(clock.clone(), BOUND, 100, 100, |_| 1);
+    let bounds = Bounds { staleness: BOUND, outage_grace: 10 * BOUND };
+    let cache = Fresh::new(clock.clone(), bounds, 100, 100, |_| 1);
     (clock, Arc::new(cache))
 }
 
@@ -206,4 +215,27 @@ async fn a_slow_check_counts_from_its_beginning() {
     answer.send(Ok(Some(1))).unwrap();
     assert_eq!(slow.await.unwrap(), Ok(Some(1)));
     assert_eq!(get(&cache, &Quick::new(Ok(Some(2)))).await, Ok(Some(2)), "it was old when it came");
+}
+
+#[tokio::test]
+async fn an_outage_is_outlasted_until_the_source_answers_or_the_grace_ends() {
+    let (clock, cache) = cache();
+    let source = Quick::new(Ok(Some(1)));
+    assert_eq!(get(&cache, &source).await, Ok(Some(1)));
+    source.set(Err("outage"));
+    pass(&clock, 5000);
+    assert_eq!(get(&cache, &source).await, Ok(Some(1)), "the one who hears of the outage");
+    assert_eq!(get(&cache, &source).await, Ok(Some(1)), "whoever comes after");
+    settle().await;
+    source.set(Ok(Some(2)));
+    assert_eq!(get(&cache, &source).await, Ok(Some(1)), "does not wait to see whether it is over");
+    settle().await;
+    assert_eq!(get(&cache, &source).await, Ok(Some(2)));
+    source.set(Err("outage"));
+    pass(&clock, 10_000);
+    assert_eq!(get(&cache, &source).await, Err("outage"), "the grace is over");
+    assert_eq!(get(&cache, &source).await, Err("outage"));
+    source.set(Err("broken"));
+    pass(&clock, 1);
+    assert_eq!(get(&cache, &source).await, Err("broken"), "not an outage");
 }

@@ -2,7 +2,7 @@
 
 use crate::world::{World, new_token, refused, v};
 use holdfast_registry::entity::{Role, TokenUse};
-use holdfast_registry::{Actor, Holdfast, Kind, NewToken};
+use holdfast_registry::{Actor, Holdfast, Kind, NewToken, Settings};
 use holdfast_store::faults::Fault;
 use holdfast_types::{Endpoint, Scopes, Timestamp, TokenSecret};
 use std::net::IpAddr;
@@ -166,6 +166,8 @@ async fn a_store_that_is_down_is_no_bad_token() {
     assert!(works(&world.holdfast, &secret).await);
     refused(world.holdfast.authenticate(&v("unknown"), None).await, Kind::Unavailable, "database");
     world.outside.advance(Duration::from_secs(1));
+    assert!(works(&world.holdfast, &secret).await, "what is in memory outlasts an outage");
+    world.outside.advance(Settings::default().outage_grace);
     refused(world.holdfast.authenticate(&secret, None).await, Kind::Unavailable, "database");
     world.faults.clear();
     assert!(works(&world.holdfast, &secret).await);

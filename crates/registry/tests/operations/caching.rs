@@ -1,7 +1,7 @@
 //! The index cache: what costs no trip to the store, and how old it may be.
 
 use crate::house::{House, main, v};
-use holdfast_registry::{Kind, Yank};
+use holdfast_registry::{Kind, Settings, Yank};
 use holdfast_store::faults::{Call, Fault};
 use std::time::Duration;
 
@@ -112,10 +112,12 @@ async fn a_store_in_trouble_is_not_an_absent_crate() {
     assert_eq!(house.versions("foo").await, "1.0.0", "and a failed check behind is not an answer");
     tokio::task::yield_now().await;
     house.outside.advance(BOUND);
-    for name in ["foo", "bar"] {
-        let error = house.holdfast.index_file(&house.rita, &main(), &v(name)).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Unavailable, "{name}");
-    }
+    assert_eq!(house.versions("foo").await, "1.0.0", "what is in memory outlasts an outage");
+    let error = house.holdfast.index_file(&house.rita, &main(), &v("bar")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "what is not in memory may well be there");
+    house.outside.advance(Settings::default().outage_grace);
+    let error = house.holdfast.index_file(&house.rita, &main(), &v("foo")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "but not for ever");
     let error = house.process().index_file(&house.rita, &main(), &v("foo")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
     let error = house.holdfast.describe(&house.rita, &main(), &v("foo")).await.unwrap_err();

@@ -14,9 +14,6 @@ pub struct DatabaseUrl(String);
 pub struct StorageUrl(String);
 
 impl DatabaseUrl {
-    /// The schemes that this build can open.
-    pub const SCHEMES: &'static [&'static str] = &["sqlite", "memory"];
-
     /// The URL with its password, for the engine that opens it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -24,14 +21,11 @@ impl DatabaseUrl {
 
     /// The file of an embedded database.
     pub fn local_path(&self) -> Option<PathBuf> {
-        local_path(&self.0, "sqlite")
+        ["sqlite", "redb"].iter().find_map(|scheme| local_path(&self.0, scheme))
     }
 }
 
 impl StorageUrl {
-    /// The schemes that this build can open.
-    pub const SCHEMES: &'static [&'static str] = &["file", "memory"];
-
     /// The URL with its password, for the code that opens it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -56,34 +50,36 @@ impl fmt::Debug for StorageUrl {
 }
 
 impl OptionValue for DatabaseUrl {
-    const EXPECTED: &'static str = "a database URL, `sqlite:PATH` or `memory:`";
+    const EXPECTED: &'static str = "a database URL: `sqlite:PATH`, `redb:PATH`, `postgres://…`, \
+        `mysql://…`, `redis://…`, `mongodb://…`, `dynamodb://TABLE` or `memory:`";
 
     fn parse(text: &str) -> Option<Self> {
-        has_scheme(text, Self::SCHEMES).then(|| Self(text.to_owned()))
+        has_scheme(text, holdfast_engines::SCHEMES).then(|| Self(text.to_owned()))
     }
 
     fn show(&self) -> String {
-        without_password(&self.0)
+        holdfast_engines::redact(&self.0)
     }
 
     fn redact(text: &str) -> String {
-        without_password(text)
+        holdfast_engines::redact(text)
     }
 }
 
 impl OptionValue for StorageUrl {
-    const EXPECTED: &'static str = "a storage URL, `file:FOLDER` or `memory:`";
+    const EXPECTED: &'static str = "a storage URL: `file:FOLDER`, `s3://BUCKET/PREFIX`, `gs://…`, `az://…` or \
+        `memory:`";
 
     fn parse(text: &str) -> Option<Self> {
-        has_scheme(text, Self::SCHEMES).then(|| Self(text.to_owned()))
+        has_scheme(text, holdfast_blobs::SCHEMES).then(|| Self(text.to_owned()))
     }
 
     fn show(&self) -> String {
-        without_password(&self.0)
+        holdfast_engines::redact(&self.0)
     }
 
     fn redact(text: &str) -> String {
-        without_password(text)
+        holdfast_engines::redact(text)
     }
 }
 
@@ -91,7 +87,10 @@ impl OptionValue for StorageUrl {
 fn has_scheme(text: &str, schemes: &[&str]) -> bool {
     match text.split_once(':') {
         Some(("memory", rest)) => rest.is_empty(),
-        Some((scheme, rest)) => schemes.contains(&scheme) && !rest.trim_start_matches('/').is_empty(),
+        Some((scheme, rest)) => {
+            schemes.iter().any(|known| known.split(':').next() == Some(scheme))
+                && !rest.trim_start_matches('/').is_empty()
+        }
         None => false,
     }
 }
@@ -101,16 +100,6 @@ fn local_path(url: &str, scheme: &str) -> Option<PathBuf> {
     let rest = url.strip_prefix(scheme)?.strip_prefix(':')?;
     let path = rest.split_once('?').map_or(rest, |(path, _)| path);
     Some(Path::new(path.strip_prefix("//").unwrap_or(path)).to_path_buf())
-}
-
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at(authority_end);
-    match authority.rsplit_once('@').and_then(|(login, host)| Some((login.split_once(':')?.0, host))) {
-        Some((user, host)) => format!("{scheme}://{user}:***@{host}{tail}"),
-        None => url.to_owned(),
-    }
 }
 
 /// The address under which clients reach the server: absolute, HTTP or HTTPS, no slash at its end.
@@ -156,7 +145,7 @@ impl OptionValue for PublicUrl {
 
 #[cfg(test)]
 mod tests {
-    use super::{DatabaseUrl, OptionValue, PublicUrl, StorageUrl, without_password};
+    use super::{DatabaseUrl, OptionValue, PublicUrl, StorageUrl};
 
     #[track_caller]
     fn check_public(text: &str, expected: Option<(&str, &str)>) {
@@ -203,13 +192,5 @@ mod tests {
         assert_eq!(path("sqlite:/a/b.db?mode=ro"), Some("/a/b.db".into()));
         assert_eq!(path("sqlite:///a/b.db"), Some("/a/b.db".into()));
         assert_eq!(path("memory:"), None);
-    }
-
-    #[test]
-    fn passwords_are_hidden() {
-        assert_eq!(without_password("postgres://u:p@h/d"), "postgres://u:***@h/d");
-        assert_eq!(without_password("postgres://u:p@ss@h:5432?x=1"), "postgres://u:***@h:5432?x=1");
-        assert_eq!(without_password("postgres://u@h/d"), "postgres://u@h/d");
-        assert_eq!(without_password("sqlite:a.db"), "sqlite:a.db");
     }
 }
