@@ -1,6 +1,6 @@
 //! Which servers there are.
 
-use crate::{Missing, Server, dynamodb, mongodb, mysql, postgres, redis, s3};
+use crate::{Missing, Server, dynamodb, garage, mongodb, mysql, postgres, redis, s3};
 
 /// The servers that a full run of the tests may do without. Empty: in continuous integration each must run.
 pub const MAY_BE_SKIPPED: &[Kind] = &[];
@@ -20,14 +20,27 @@ pub enum Kind {
     Dynamodb,
     /// S3's protocol: moto from PyPI.
     S3,
+    /// S3's protocol: Garage from crates.io.
+    Garage,
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: &'static [Kind] = &[
+        Kind::Postgres,
+        Kind::Mysql,
+        Kind::Redis,
+        Kind::Mongodb,
+        Kind::Dynamodb,
+        Kind::S3,
+        Kind::Garage,
+    ];
+
     /// The databases.
     pub const DATABASES: &'static [Kind] =
         &[Kind::Postgres, Kind::Mysql, Kind::Redis, Kind::Mongodb, Kind::Dynamodb];
 
-    /// The scheme of its URLs.
+    /// The scheme of its URLs, or the name of a second server with the same.
     pub fn scheme(self) -> &'static str {
         match self {
             Kind::Postgres => "postgres",
@@ -36,6 +49,7 @@ impl Kind {
             Kind::Mongodb => "mongodb",
             Kind::Dynamodb => "dynamodb",
             Kind::S3 => "s3",
+            Kind::Garage => "garage",
         }
     }
 
@@ -63,6 +77,7 @@ impl Kind {
             Kind::Mongodb => mongodb::start(),
             Kind::Dynamodb => dynamodb::start(),
             Kind::S3 => s3::start(),
+            Kind::Garage => garage::start(),
         }
     }
 }

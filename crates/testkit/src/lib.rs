@@ -19,6 +19,7 @@ mod cli;
 mod http;
 mod noise;
 mod outside;
+mod place;
 mod process;
 mod project;
 mod proxy;

@@ -3,7 +3,8 @@
 use crate::cargo::Cargo;
 use crate::cli::Cli;
 use crate::http::{Answer, Http};
-use crate::process::{binary, clean};
+use crate::place;
+use crate::process::{binary, clean, utf8};
 use holdfast_servers::{PATIENCE, Port, Watchdog, seen_within, signal, until};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -19,6 +20,8 @@ pub struct ServerBuilder {
     arguments: Vec<String>,
     data: Option<PathBuf>,
     without_token: bool,
+    database: Option<String>,
+    storage: Option<String>,
 }
 
 impl ServerBuilder {
@@ -43,6 +46,20 @@ impl ServerBuilder {
         self
     }
 
+    /// Keeps the metadata in this database, instead of in the folder.
+    #[must_use]
+    pub fn database(mut self, url: &str) -> ServerBuilder {
+        self.database = Some(url.to_owned());
+        self
+    }
+
+    /// Keeps the crate files in this storage, instead of in the folder.
+    #[must_use]
+    pub fn storage(mut self, url: &str) -> ServerBuilder {
+        self.storage = Some(url.to_owned());
+        self
+    }
+
     /// Lets the first start make up the admin's token.
     #[must_use]
     pub fn without_token(mut self) -> ServerBuilder {
@@ -55,11 +72,30 @@ impl ServerBuilder {
     pub fn start(self) -> Server {
         let home = tempfile::tempdir().expect("the temporary folder takes folders");
         let data = self.data.clone().unwrap_or_else(|| home.path().join("data"));
+        self.configure(&data);
         let secret = RandomState::new().build_hasher().finish();
         let token = format!("bootstrap-secret-{secret:016x}");
         let mut server = Server { builder: self, port: Port::free(), token, data, home, running: None };
         server.restart();
         server
+    }
+}
+
+impl ServerBuilder {
+    /// Names the places in the folder's own configuration file, where the command line finds them too.
+    fn configure(&self, data: &Path) {
+        let is_given = self.data.is_some();
+        let database = self.database.clone().or_else(|| if is_given { None } else { place::database() });
+        let storage = self.storage.clone().or_else(|| if is_given { None } else { place::storage() });
+        let lines = [("database", database), ("storage", storage)].into_iter().filter_map(|(name, url)| {
+            let url = url?.replace("{data}", utf8(data));
+            Some(format!("{name} = {url:?}\n"))
+        });
+        let text: String = lines.collect();
+        if !text.is_empty() {
+            fs::create_dir_all(data).expect("the temporary folder takes folders");
+            fs::write(data.join("holdfast.toml"), text).expect("a folder takes files");
+        }
     }
 }
 
