@@ -6,6 +6,7 @@ mod bench;
 mod packages;
 mod processes;
 mod repository;
+mod servers;
 mod test;
 
 use std::process::ExitCode;

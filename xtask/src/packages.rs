@@ -40,7 +40,11 @@ pub(crate) fn is_root() -> bool {
 
 /// Makes every program of `needs` available, or says what to install.
 pub(crate) fn provide(needs: &[Need]) -> Result<()> {
-    let missing = missing(needs);
+    install(&missing(needs))
+}
+
+/// Installs packages, or says what to install.
+pub(crate) fn install(missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -53,7 +57,7 @@ pub(crate) fn provide(needs: &[Need]) -> Result<()> {
     eprintln!("installing {packages}");
     apt_get(&["update", "--quiet"])?;
     let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
-    install.extend(&missing);
+    install.extend(missing);
     apt_get(&install)
 }
 

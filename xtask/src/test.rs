@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::arguments::Arguments;
 use crate::packages;
 use crate::repository::{build_release, cargo, check, command, root, succeeds};
+use crate::servers;
 
 /// How long each fuzz target runs; long runs are a matter for a night, not for every change.
 const FUZZ_SECONDS: u32 = 15;
@@ -30,9 +31,19 @@ const SUITES: &[Suite] = &[
     Suite { name: "docs", about: "the documentation builds and its links resolve", run: docs },
     Suite { name: "build", about: "the release binary, which the black-box tests drive", run: build },
     Suite {
+        name: "servers",
+        about: "the databases and object stores that the tests run against are here",
+        run: servers,
+    },
+    Suite {
         name: "tests",
         about: "every test of the workspace, the full black-box suites included",
         run: tests,
+    },
+    Suite {
+        name: "engines",
+        about: "real cargo against a server on every engine and object store",
+        run: engines,
     },
     Suite {
         name: "tidy",
@@ -134,6 +145,49 @@ fn tests() -> Result<Outcome> {
         return passed(&mut with_binary(&["test", "--workspace", "--doc", "--no-fail-fast"]));
     }
     passed(&mut with_binary(&["test", "--workspace", "--no-fail-fast"]))
+}
+
+fn servers() -> Result<Outcome> {
+    servers::provide().map(|()| Outcome::Passed)
+}
+
+/// The engines and object stores on which cargo's own suite runs again: the names of `Kind::scheme`, and of
+/// the embedded engine that is not the default. (`tests` ran it on the default.)
+const PLACES: &[(&str, Option<&str>)] = &[
+    ("redb", None),
+    ("postgres", None),
+    ("mysql", None),
+    ("redis", None),
+    ("mongodb", None),
+    ("dynamodb", Some("s3")),
+];
+
+/// One process for each engine, so that each starts one database server.
+fn engines() -> Result<Outcome> {
+    let binary = build_release()?;
+    let mut lines = Vec::new();
+    for (engine, storage) in PLACES {
+        println!("-- {engine}, {}", storage.unwrap_or("file"));
+        let mut command = cargo(&["test", "--quiet", "--package", "holdfast-tests", "--test", "cargo"]);
+        command.env("HOLDFAST_BIN", &binary).env("HOLDFAST_TEST_ENGINE", engine);
+        command.envs(storage.map(|storage| ("HOLDFAST_TEST_STORAGE", storage)));
+        let began = Instant::now();
+        let outcome = check(&mut command);
+        lines.push((engine, storage, began.elapsed(), outcome));
+    }
+    println!("\n| engine | storage | time | |\n|---|---|---|---|");
+    let mut failed = Vec::new();
+    for (engine, storage, took, outcome) in lines {
+        let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
+        println!("| {engine} | {} | {:.0} s | {verdict} |", storage.unwrap_or("file"), took.as_secs_f64());
+        if outcome.is_err() {
+            failed.push(*engine);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("failed on {}", failed.join(", "));
+    }
+    Ok(Outcome::Passed)
 }
 
 fn tidy() -> Result<Outcome> {
