@@ -7,8 +7,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use holdfast_store::{Batch, Doc, Key, Scan, Store, StoreError, check_deltas};
+use holdfast_store::{Batch, Doc, Key, Scan, Store, StoreError, View, check_deltas};
 
+use crate::Options;
 use crate::error::OpenError;
 use crate::group::Writer;
 use checkpoint::Checkpointer;
@@ -35,12 +36,18 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens the file, creates it if it is not there, and brings its schema up to date.
     pub async fn open(path: impl AsRef<Path>) -> Result<Sqlite, OpenError> {
+        Sqlite::open_with(path, &Options::default()).await
+    }
+
+    /// As [`Sqlite::open`], with options.
+    pub async fn open_with(path: impl AsRef<Path>, options: &Options) -> Result<Sqlite, OpenError> {
+        let views = options.views;
         let path = path.as_ref().to_owned();
         let url = format!("sqlite:{}", path.display());
         if path.as_os_str().is_empty() {
             return Err(OpenError::NoPath { url });
         }
-        let opening = tokio::task::spawn_blocking(move || Sqlite::open_blocking(&path));
+        let opening = tokio::task::spawn_blocking(move || Sqlite::open_blocking(&path, views));
         let opened = opening.await.map_err(|source| schema::Refusal::Failed(source.into()));
         opened.flatten().map_err(|refusal| refusal.of(url))
     }
@@ -51,10 +58,10 @@ impl Sqlite {
         self.statistics.transactions()
     }
 
-    fn open_blocking(path: &Path) -> Result<Sqlite, schema::Refusal> {
+    fn open_blocking(path: &Path, views: &[View]) -> Result<Sqlite, schema::Refusal> {
         // An absolute path is never taken for a `file:` URI, and survives a change of directory.
         let path: PathBuf = std::path::absolute(path)?;
-        let connection = schema::open_writer(&path)?;
+        let connection = schema::open_writer(&path, views)?;
         let checkpointer = Checkpointer::start(&path)?;
         let statistics = Arc::new(writer::Statistics::default());
         let writer =

@@ -40,7 +40,7 @@ async fn encryption() {
     let named = plain.replace("127.0.0.1", "localhost");
     let file = |name: &str| server.process().folder().join(name).display().to_string();
     let (right, wrong) = (file("ca.pem"), file("other-ca.pem"));
-    server.administer("ALTER USER holdfast REQUIRE SSL");
+    server.administer("GRANT USAGE ON *.* TO holdfast REQUIRE SSL");
     sql::refused(&url, "Access denied").await;
     sql::accepted(plain).await;
     sql::accepted(&format!("{plain}?ssl-mode=required")).await;
@@ -69,4 +69,17 @@ async fn newer_and_foreign_databases_are_refused() {
     let (server_only, _) = url.rsplit_once('/').unwrap();
     sql::refused(&format!("{server_only}/?ssl-mode=disabled"), "the URL names no database").await;
     sql::refused(&format!("{url}&pool=3"), "the URL parameter `pool` is not known here").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rights_that_the_handbook_names_are_enough() {
+    let Some(server) = Kind::Mysql.start() else { return };
+    let url = server.place();
+    sql::accepted(&url).await;
+    let (_, place) = url.rsplit_once('/').unwrap();
+    let (place, _) = place.split_once('?').unwrap();
+    server.administer(&format!(
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON {place}.* TO modest IDENTIFIED BY 'a secret'"
+    ));
+    sql::everything(&url.replace("//holdfast:", "//modest:")).await;
 }

@@ -124,3 +124,18 @@ async fn newer_and_foreign_databases_are_refused() {
     run(&url, "CREATE TABLE holdfast_meta (x int); GRANT ALL ON holdfast_meta TO holdfast;");
     sql::refused(&url, "belongs to another program").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rights_that_the_handbook_names_are_enough() {
+    let Some(server) = Kind::Postgres.start() else { return };
+    let url = server.place();
+    sql::accepted(&url).await;
+    let (_, place) = url.rsplit_once('/').unwrap();
+    let (place, _) = place.split_once('?').unwrap();
+    server.administer(&format!(
+        "CREATE ROLE modest LOGIN PASSWORD 'a secret'; \\connect {place}\n
+         GRANT SELECT, INSERT, UPDATE, DELETE ON holdfast_doc, holdfast_counter TO modest;
+         GRANT SELECT ON holdfast_meta TO modest;"
+    ));
+    sql::everything(&url.replace("//holdfast:", "//modest:")).await;
+}

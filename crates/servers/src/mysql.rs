@@ -38,17 +38,18 @@ impl Server for Mariadb {
         &self.process
     }
 
-    fn administer(&self, statement: &str) {
-        self.run(statement);
+    fn administer(&self, statements: &str) -> String {
+        self.run(statements)
     }
 }
 
 impl Mariadb {
-    fn run(&self, statement: &str) {
+    fn run(&self, statements: &str) -> String {
         let mut client = command(&self.client, None);
-        client.args(["--no-defaults", "-uroot", "-S", &self.socket, "-e", statement]);
+        client.args(["--no-defaults", "-uroot", "-S", &self.socket, "-NB", "-e", statements]);
         let output = client.output().expect("the client was found");
-        assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{statements}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
 

@@ -36,24 +36,25 @@ impl Server for Postgres {
         &self.process
     }
 
-    fn administer(&self, statement: &str) {
-        self.run(statement);
+    fn administer(&self, statements: &str) -> String {
+        self.run(statements)
     }
 }
 
 impl Postgres {
     /// Statements and commands of `psql`, each by itself.
-    fn run(&self, statements: &str) {
+    fn run(&self, statements: &str) -> String {
         let mut psql = command(&self.psql, Some(ACCOUNT));
-        psql.args(["-qX", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres"]);
+        psql.args(["-qXAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres"]);
         psql.arg("-h").arg(self.folder.path()).args(["-p", &self.port.address().port().to_string()]);
-        psql.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut running = psql.spawn().expect("psql was found");
         let mut input = running.stdin.take().expect("it is a pipe");
         input.write_all(statements.as_bytes()).expect("psql reads");
         drop(input);
         let output = running.wait_with_output().expect("our own child can be waited for");
         assert!(output.status.success(), "{statements}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
 
@@ -67,7 +68,17 @@ pub(crate) fn start() -> Result<Box<dyn Server>, Missing> {
     give(folder.path(), ACCOUNT);
     let data = folder.path().join("data").display().to_string();
     let mut command = command(&initdb, Some(ACCOUNT));
-    command.args(["-D", &data, "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]);
+    command.args([
+        "-D",
+        &data,
+        "-U",
+        "postgres",
+        "-E",
+        "UTF8",
+        "--locale=C",
+        "--no-sync",
+        "--no-instructions",
+    ]);
     command.args(["--auth-local=trust", "--auth-host=scram-sha-256"]).current_dir(folder.path());
     let output = command.output().expect("initdb was found");
     assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));

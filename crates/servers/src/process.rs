@@ -168,7 +168,11 @@ impl Process {
 
     fn end(&self, name: &str) {
         let Some(mut running) = self.lock().take() else { return };
-        if name == "KILL" { signal_family(name, running.pid) } else { signal(name, running.pid) }
+        if name == "KILL" {
+            signal_family(name, running.pid);
+        } else {
+            signal(name, running.pid);
+        }
         let ended = seen_within(Duration::from_secs(20), || running.child.try_wait().ok().flatten());
         if ended.is_none() {
             running.child.kill().ok();

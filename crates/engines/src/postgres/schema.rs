@@ -50,14 +50,14 @@ impl Opening<'_> {
 
     /// Brings the schema up to date. Any number of processes may do so at once.
     pub(super) async fn migrate(&mut self) -> Result<(), OpenError> {
-        if self.done(self.client).await? == MIGRATIONS.len() {
+        // So it is in every start but the first of a release, and then the account needs no more rights.
+        if done(self.url, self.client).await? == MIGRATIONS.len() {
             return Ok(());
         }
         let url = self.url;
         let failed = |error| failed(url, error);
         let transaction = begin(self.client).await.map_err(failed)?;
-        let opening = |found| known(url, found);
-        let done = opening(schema(&transaction).await.map_err(|error| refusal(url, error))?)?;
+        let done = done(url, &transaction).await?;
         if done == 0 {
             transaction.batch_execute(CREATE_META).await.map_err(failed)?;
         }
@@ -81,11 +81,6 @@ impl Opening<'_> {
         }
     }
 
-    /// How many steps are done; all of them in every start but the first of a release.
-    async fn done(&self, client: &impl GenericClient) -> Result<usize, OpenError> {
-        known(self.url, schema(client).await.map_err(|error| refusal(self.url, error))?)
-    }
-
     fn failed(&self, error: tokio_postgres::Error) -> OpenError {
         failed(self.url, error)
     }
@@ -95,25 +90,24 @@ fn failed(url: &str, error: tokio_postgres::Error) -> OpenError {
     OpenError::Failed { url: url.to_owned(), source: error.into() }
 }
 
-/// A table of our name that does not have our columns or values is another program's.
-fn refusal(url: &str, error: SchemaError) -> OpenError {
-    match error {
-        SchemaError::Foreign => OpenError::Foreign { url: url.to_owned() },
-        SchemaError::Failed(error) => failed(url, error),
-    }
-}
-
-fn known(url: &str, found: i64) -> Result<usize, OpenError> {
+/// How many steps are done.
+async fn done(url: &str, client: &impl GenericClient) -> Result<usize, OpenError> {
+    let url = || url.to_owned();
+    let found = schema(client).await.map_err(|error| match error {
+        SchemaError::Foreign => OpenError::Foreign { url: url() },
+        SchemaError::Failed(error) => OpenError::Failed { url: url(), source: error.into() },
+    })?;
     match usize::try_from(found) {
         Ok(done) if done <= MIGRATIONS.len() => Ok(done),
         _ => {
             let known = i64::try_from(MIGRATIONS.len()).expect("a handful");
-            Err(OpenError::Newer { url: url.to_owned(), found, known })
+            Err(OpenError::Newer { url: url(), found, known })
         }
     }
 }
 
 enum SchemaError {
+    /// A table of our name that has not our columns or values.
     Foreign,
     Failed(tokio_postgres::Error),
 }

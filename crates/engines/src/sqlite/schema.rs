@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use holdfast_store::View;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::checkpoint;
 use crate::error::OpenError;
+use crate::views::{Dialect, Plan};
 
 /// `HOLD`, so that the file says whose it is and `file` can tell.
 const APPLICATION_ID: i64 = 0x484F_4C44;
@@ -76,7 +78,7 @@ impl From<std::io::Error> for Refusal {
 }
 
 /// The connection that writes: it creates the file, checks that it is durable, and migrates it.
-pub(super) fn open_writer(path: &Path) -> Result<Connection, Refusal> {
+pub(super) fn open_writer(path: &Path, views: &[View]) -> Result<Connection, Refusal> {
     create_private(path)?;
     let mut connection = connect(path)?;
     // Before the file is touched in any way: it may be another program's.
@@ -95,6 +97,10 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Refusal> {
     // A log that starts over is overwritten, which syncs faster than growth, unless it once grew very large.
     connection.pragma_update(None, "journal_size_limit", checkpoint::TOO_MANY_PAGES * 4096)?;
     migrate(&mut connection)?;
+    if let Err(error) = make_views(&mut connection, views) {
+        // They are for people, and nothing of the server depends on them.
+        tracing::warn!(error = &error as &dyn std::error::Error, "cannot make the reporting views");
+    }
     Ok(connection)
 }
 
@@ -199,4 +205,26 @@ fn migrate(connection: &mut Connection) -> Result<(), Refusal> {
         tracing::info!(from = found, to = newest(), "brought the database schema up to date");
     }
     Ok(transaction.commit()?)
+}
+
+fn make_views(connection: &mut Connection, views: &[View]) -> rusqlite::Result<()> {
+    const STORED: &str = "SELECT value FROM meta WHERE name = 'views'";
+    let plan = |connection: &Connection| {
+        let stored: Option<String> = connection.query_row(STORED, [], |row| row.get(0)).optional()?;
+        Ok::<_, rusqlite::Error>(Plan::new(Dialect::Sqlite, views, stored.as_deref()))
+    };
+    if plan(connection)?.is_none() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let Some(plan) = plan(&transaction)? else { return Ok(()) };
+    for name in plan.gone {
+        transaction.execute_batch(&format!("DROP VIEW IF EXISTS {name}"))?;
+    }
+    for (name, select) in plan.views {
+        transaction.execute_batch(&format!("DROP VIEW IF EXISTS {name}; CREATE VIEW {name} AS {select}"))?;
+    }
+    let save = "INSERT INTO meta (name, value) VALUES ('views', ?1) ON CONFLICT DO UPDATE SET value = ?1";
+    transaction.execute(save, [plan.stamp])?;
+    transaction.commit()
 }

@@ -84,6 +84,36 @@ pub(crate) async fn accepted(url: &str) {
     panic!("{refusal}");
 }
 
+/// Every operation, once.
+pub(crate) async fn everything(url: &str) {
+    let store = open(url).await;
+    let key = |sort| Key::new("all", sort);
+    let mut batch = Batch::new();
+    for sort in ["update", "delete", "require"] {
+        batch.add(key(sort), Op::Create("{}".into())).unwrap();
+    }
+    let rev = batch.rev();
+    store.commit(batch).await.unwrap();
+    let mut batch = Batch::new();
+    let ops = [
+        ("create", Op::Create("{}".into())),
+        ("delete", Op::Delete(rev)),
+        ("put", Op::Put("{}".into())),
+        ("remove", Op::Remove),
+        ("require", Op::Require(rev)),
+        ("update", Op::Update(rev, "{}".into())),
+    ];
+    for (sort, op) in ops {
+        batch.add(key(sort), op).unwrap();
+    }
+    store.commit(batch).await.unwrap();
+    store.count(&[(key("n"), 1)]).await.unwrap();
+    assert_eq!(sorts(&*store, "all").await, ["create", "put", "require", "update"]);
+    assert_eq!(store.counters(&all("all")).await.unwrap(), [(key("n"), 1)]);
+    assert!(store.get_many(&[key("put")]).await.unwrap()[0].is_some());
+    store.check().await.unwrap();
+}
+
 /// What may befall a server, one after the other so that it starts only once.
 pub(crate) async fn troubles(kind: Kind) {
     let Some(server) = kind.start() else { return };
