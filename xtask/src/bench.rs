@@ -5,6 +5,7 @@
 
 mod client;
 mod disk;
+mod engines;
 mod krate;
 mod load;
 mod nginx;
@@ -22,6 +23,7 @@ use crate::arguments::Arguments;
 use crate::packages;
 use crate::processes::clean_up_on_interrupt;
 use crate::repository::{build_release, target};
+use crate::servers;
 use plan::Plan;
 use table::Table;
 
@@ -36,7 +38,7 @@ const PARTS: &[(&str, &str)] = &[
 /// Measures the parts that `words` ask for and prints the table.
 pub(crate) fn run(words: Vec<String>) -> Result<()> {
     let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
-    let arguments = Arguments::parse(words, &names, &["quick", "reseed", "nginx-alone", "list"])?;
+    let arguments = Arguments::parse(words, &names, &["quick", "reseed", "nginx-alone", "engines", "list"])?;
     if arguments.has("list") {
         for (name, about) in PARTS {
             println!("{name:9} {about}");
@@ -44,6 +46,9 @@ pub(crate) fn run(words: Vec<String>) -> Result<()> {
         return Ok(());
     }
     packages::provide(packages::FOR_BENCH)?;
+    if arguments.has("engines") {
+        servers::provide()?;
+    }
     let plan = Plan::new(arguments)?;
     clean_up_on_interrupt(plan.work.clone())?;
     let outcome = measure(&plan);
@@ -56,6 +61,8 @@ fn measure(plan: &Plan) -> Result<()> {
     println!("{}\n", disk::describe(&plan.work)?);
     if plan.nginx_alone {
         reads::nginx_alone(plan, &mut table)?;
+    } else if plan.engines {
+        return engines::compare(plan, &build_release()?);
     } else {
         let binary = build_release()?;
         let wants = |part: &str| plan.wants(part);

@@ -16,6 +16,8 @@ pub(super) struct Plan {
     pub work: PathBuf,
     /// Whether only the yardstick is measured.
     pub nginx_alone: bool,
+    /// Whether the engines are measured beside each other, and nothing else.
+    pub engines: bool,
     /// Whether cached data sets are made anew.
     pub reseed: bool,
     /// Interleaved rounds of each pair.
@@ -37,6 +39,7 @@ impl Plan {
         Ok(Plan {
             work,
             nginx_alone: arguments.has("nginx-alone"),
+            engines: arguments.has("engines"),
             reseed: arguments.has("reseed"),
             rounds: if quick { 3 } else { 5 },
             span: Duration::from_secs(if quick { 2 } else { 5 }),

@@ -33,12 +33,17 @@ pub(super) fn measure(plan: &Plan, binary: &Path, table: &mut Table) -> Result<(
 
 /// Publishes `count` new crates one after the other on one connection; the wait for each in milliseconds.
 pub(super) fn sequence(server: &Server, count: usize) -> Result<Vec<f64>> {
+    publish_some(server, count).map(|(_, latencies)| latencies)
+}
+
+/// The same, with the names of the crates.
+pub(super) fn publish_some(server: &Server, count: usize) -> Result<(Vec<String>, Vec<f64>)> {
     let frames = frames(count)?;
     let mut client = server.client()?;
     let latencies = frames.iter().map(|(_, frame)| timed(&mut client, frame)).collect::<Result<Vec<_>>>()?;
     let (last, _) = frames.last().context("at least one publish")?;
     fetch(&mut client, &index_url(last), &[]).context("what was published last is in the index")?;
-    Ok(latencies)
+    Ok((frames.into_iter().map(|(name, _)| name).collect(), latencies))
 }
 
 /// Adds the lines of p50 and p99.

@@ -80,6 +80,14 @@ impl Server {
         }
     }
 
+    /// The sum of all numbers on the page of metrics whose line holds `words`.
+    pub(super) fn metric(&self, words: &str) -> Result<u64> {
+        let page = fetch(&mut self.client()?, "/metrics", &[])?;
+        let page = String::from_utf8_lossy(&page.body);
+        let lines = page.lines().filter(|line| !line.starts_with('#') && line.contains(words));
+        Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
+    }
+
     /// Publishes `krate`, which must succeed.
     pub(super) fn publish(&self, krate: &Krate<'_>) -> Result<()> {
         publish(&mut self.client()?, &krate.frame()?)
