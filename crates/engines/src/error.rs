@@ -4,16 +4,24 @@
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL names no engine of this build.
-    #[error("the database `{url}` is of no known kind; use {SUPPORTED}")]
+    #[error("the database `{url}` is of no known kind; use {}", supported())]
     Unknown {
         /// What was given.
         url: String,
     },
-    /// `sqlite:` with nothing after it.
-    #[error("the database `{url}` names no file; write `sqlite:PATH`")]
+    /// `sqlite:` or `redb:` with nothing after it.
+    #[error("the database `{url}` names no file; write its path after the colon")]
     NoPath {
         /// What was given.
         url: String,
+    },
+    /// The URL lacks something, or says something that its engine does not know.
+    #[error("the database `{url}` cannot be used: {reason}")]
+    Invalid {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The engine said no.
     #[error("cannot open the database `{url}`")]
@@ -39,6 +47,15 @@ pub enum OpenError {
         /// What was given.
         url: String,
     },
+    /// Another process has the file open, and the engine serves only one.
+    #[error(
+        "the database `{url}` is in use by another process; stop that one, or choose an engine that processes \
+         can share"
+    )]
+    InUse {
+        /// What was given.
+        url: String,
+    },
     /// A later release has changed the schema.
     #[error(
         "the database `{url}` has schema `{found}`, newer than the `{known}` of this release; \
@@ -54,10 +71,29 @@ pub enum OpenError {
     },
 }
 
-#[cfg(feature = "sqlite")]
-const SUPPORTED: &str = "`sqlite:PATH`, or `memory:` to try things out";
-#[cfg(not(feature = "sqlite"))]
-const SUPPORTED: &str = "`memory:` to try things out; this build has no other engine";
+/// The URLs that this build knows.
+fn supported() -> String {
+    let engines: &[&str] = &[
+        #[cfg(feature = "sqlite")]
+        "`sqlite:PATH`",
+        #[cfg(feature = "redb")]
+        "`redb:PATH`",
+        #[cfg(feature = "postgres")]
+        "`postgres://…`",
+        #[cfg(feature = "mysql")]
+        "`mysql://…`",
+        #[cfg(feature = "redis")]
+        "`redis://…`",
+        #[cfg(feature = "mongodb")]
+        "`mongodb://…`",
+        #[cfg(feature = "dynamodb")]
+        "`dynamodb://TABLE`",
+    ];
+    match engines {
+        [] => "`memory:` to try things out; this build has no other engine".to_owned(),
+        engines => format!("{}, or `memory:` to try things out", engines.join(", ")),
+    }
+}
 
 /// The URL with every password replaced, for logs and messages.
 pub fn redact(url: &str) -> String {
@@ -66,8 +102,13 @@ pub fn redact(url: &str) -> String {
         rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));
     let address = match address.rsplit_once('@') {
         Some((login, host)) => {
-            let user = login.split_once(':').map_or(login.to_owned(), |(user, _)| format!("{user}:***"));
-            format!("{user}@{host}")
+            let shown = match login.split_once(':') {
+                Some((user, _)) => format!("{user}:***"),
+                // Taken for a password by some of Redis's own tools.
+                None if scheme.starts_with("redis") => "***".to_owned(),
+                None => login.to_owned(),
+            };
+            format!("{shown}@{host}")
         }
         None => address.to_owned(),
     };
@@ -98,6 +139,7 @@ mod tests {
             ("mysql://me@host/x", "mysql://me@host/x"),
             ("mysql://me:p@ss:w@host/x", "mysql://me:***@host/x"),
             ("redis://:pass@host?a=b", "redis://:***@host?a=b"),
+            ("rediss://pass@host", "rediss://***@host"),
             (
                 "pg://h?sslmode=require&PassWord=x&secret_key=y",
                 "pg://h?sslmode=require&PassWord=***&secret_key=***",

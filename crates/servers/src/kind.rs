@@ -26,15 +26,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: &'static [Kind] = &[
-        Kind::Postgres,
-        Kind::Mysql,
-        Kind::Redis,
-        Kind::Mongodb,
-        Kind::Dynamodb,
-        Kind::S3,
-        Kind::Garage,
-    ];
+    pub const ALL: &'static [Kind] =
+        &[Kind::Postgres, Kind::Mysql, Kind::Redis, Kind::Mongodb, Kind::Dynamodb, Kind::S3, Kind::Garage];
 
     /// The databases.
     pub const DATABASES: &'static [Kind] =

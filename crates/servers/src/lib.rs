@@ -9,19 +9,24 @@
 //! server.process().freeze(); // hangs, as a database sometimes does
 //! ```
 
+mod certificates;
+mod front;
 mod kind;
 mod port;
 mod process;
 mod wait;
 
 mod dynamodb;
+mod garage;
 mod mongodb;
+mod moto;
 mod mysql;
 mod postgres;
 mod python;
 mod redis;
 mod s3;
 
+pub use front::{Act, Front, Request};
 pub use kind::{Kind, MAY_BE_SKIPPED};
 pub use port::Port;
 pub use process::{Missing, Process, Program, Watchdog, signal};
@@ -32,6 +37,13 @@ pub trait Server: Send + Sync {
     /// The URL for Holdfast of a new, empty place on this server: a database, a table, a bucket.
     fn place(&self) -> String;
 
-    /// Its process, to be ended, hung and started again.
+    /// Its process, to be ended, hung and started again. The folder of a server that can encrypt holds `ca.pem`,
+    /// the authority of its certificate for `localhost`, and `other-ca.pem`.
     fn process(&self) -> &Process;
+
+    /// Runs statements as the administrator of a server that speaks SQL, as its own tool takes them, and gives
+    /// the rows as lines with tabs.
+    fn administer(&self, statements: &str) -> String {
+        panic!("this server has no statements: {statements}");
+    }
 }
