@@ -195,7 +195,7 @@ async fn fill(store: &Arc<dyn Store>) {
     }
     let counted =
         [("total", 12), ("version/1.0.0", 12), ("day/2026-01-30/1.0.0", 5), ("day/2026-01-31/1.0.0", 7)];
-    let deltas = counted.map(|(sort, count)| (Key::new("downloads/main/big-crate", sort), count));
+    let deltas = counted.map(|(sort, count)| (Key::new("downloads/main/big_crate", sort), count));
     store.count(&deltas).await.unwrap();
     // Neighbours of the partitions that the views look at.
     store.count(&[(Key::new("downloads0", "total"), 1), (Key::new("downloads", "total"), 1)]).await.unwrap();
@@ -212,7 +212,7 @@ fn expected() -> Vec<(&'static str, Vec<Vec<&'static str>>)> {
     const AT: &str = "2026-01-31 12:00:07";
     let crates = vec![
         "main",
-        "big-crate",
+        "big_crate",
         "Big_Crate",
         r#"["alice","team:core"]"#,
         AT,
@@ -232,7 +232,7 @@ fn expected() -> Vec<(&'static str, Vec<Vec<&'static str>>)> {
     let version = |version, yanked, at, by| {
         vec![
             "main",
-            "big-crate",
+            "big_crate",
             "Big_Crate",
             version,
             yanked,
@@ -260,18 +260,18 @@ fn expected() -> Vec<(&'static str, Vec<Vec<&'static str>>)> {
         (
             "holdfast_daily_downloads",
             vec![
-                vec!["main", "big-crate", "2026-01-30", "1.0.0", "5"],
-                vec!["main", "big-crate", "2026-01-31", "1.0.0", "7"],
+                vec!["main", "big_crate", "2026-01-30", "1.0.0", "5"],
+                vec!["main", "big_crate", "2026-01-31", "1.0.0", "7"],
             ],
         ),
-        ("holdfast_downloads", vec![vec!["main", "big-crate", "12"]]),
+        ("holdfast_downloads", vec![vec!["main", "big_crate", "12"]]),
         ("holdfast_members", vec![vec!["core", "alice", AT]]),
         ("holdfast_registries", vec![vec!["main", "hosted", "1", "NULL", AT, "0"]]),
         ("holdfast_teams", vec![vec!["core", AT, "0"]]),
         ("holdfast_token_uses", vec![vec!["abcdefghijk", AT, "::1"]]),
         ("holdfast_tokens", vec![vec!["abcdefghijk", "alice", "ci", scopes, AT, "NULL"]]),
         ("holdfast_users", vec![vec!["alice", "admin", "1", "0", "0", AT]]),
-        ("holdfast_version_downloads", vec![vec!["main", "big-crate", "1.0.0", "12"]]),
+        ("holdfast_version_downloads", vec![vec!["main", "big_crate", "1.0.0", "12"]]),
         (
             "holdfast_versions",
             vec![version("0.9.0", "1", AT, "user:alice"), version("1.0.0+b", "0", "NULL", "NULL")],

@@ -46,7 +46,16 @@ impl Server for Mariadb {
 impl Mariadb {
     fn run(&self, statements: &str) -> String {
         let mut client = command(&self.client, None);
-        client.args(["--no-defaults", "-uroot", "-S", &self.socket, "-NB", "-e", statements]);
+        client.args([
+            "--no-defaults",
+            "--default-character-set=utf8mb4",
+            "-uroot",
+            "-S",
+            &self.socket,
+            "-NB",
+            "-e",
+            statements,
+        ]);
         let output = client.output().expect("the client was found");
         assert!(output.status.success(), "{statements}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
