@@ -5,6 +5,7 @@
 //! - [`Entity`], [`Tx`], [`Retry`], [`read`], [`scan`]: typed entities with derived indexes and optimistic
 //!   transactions, written once over the contract.
 //! - [`IndexCheck`]: recomputes the indexes and compares, for `fsck`.
+//! - [`View`]: what engines that speak SQL show to people who report.
 //! - `conformance` (feature): the suite that every engine runs.
 //! - `faults` (feature): a decorator that fails chosen calls.
 
@@ -18,6 +19,7 @@ mod memory;
 mod retry;
 mod tx;
 mod typed;
+mod view;
 
 pub use contract::{Batch, BatchError, Doc, Key, Op, Rev, Scan, Store, StoreError, check_deltas};
 pub use fsck::{IndexCheck, Problem, check_indexes};
@@ -25,3 +27,4 @@ pub use memory::Memory;
 pub use retry::Retry;
 pub use tx::{Committed, Tx};
 pub use typed::{Entity, Pages, read, read_many, scan, scan_all};
+pub use view::{Names, View, ViewColumn, ViewKind, ViewSource, ViewValue};
