@@ -6,7 +6,7 @@ use holdfast_registry::VIEWS;
 use holdfast_registry::entity::{
     AuditEntry, CrateHead, Membership, RegistryRecord, Team, Token, TokenUse, User, Version,
 };
-use holdfast_servers::{Kind, Server};
+use holdfast_servers::Kind;
 use holdfast_store::{Entity, Key, Store, Tx, View};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -24,12 +24,12 @@ async fn sqlite() {
         let mut statement = connection.prepare(sql).unwrap();
         let count = statement.column_count();
         let mut rows = statement.query([]).unwrap();
-        let mut lines = String::new();
+        let mut lines = Vec::new();
         while let Some(row) = rows.next().unwrap() {
             let cells: Vec<String> = (0..count).map(|place| cell(row.get(place).unwrap())).collect();
-            lines += &format!("{}\n", cells.join("\t"));
+            lines.push(cells.join("\t"));
         }
-        lines
+        lines.join("\n")
     };
     check(&format!("sqlite:{}", path.display()), ask).await;
 }
@@ -126,7 +126,7 @@ async fn check(url: &str, ask: impl Fn(&str) -> String) {
         let mut rows: Vec<Vec<String>> =
             said.lines().map(|line| line.split('\t').map(normal).collect()).collect();
         // Each database shows a NUL in its own way; none may fail on it.
-        rows.iter_mut().flatten().filter(|cell| cell.starts_with(DESCRIPTION)).for_each(|cell| cell.clear());
+        rows.iter_mut().flatten().filter(|cell| cell.starts_with(DESCRIPTION)).for_each(String::clear);
         assert_eq!(rows, expected, "{name} of {}", store.engine());
     }
     assert_eq!(expected().len(), VIEWS.len());
