@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use holdfast_types::Sha256;
+use url::Url;
 
 use crate::cache::Budget;
 use crate::content::{Blob, BlobFile};
@@ -18,7 +19,7 @@ pub(crate) enum Backend {
     /// A local folder: one hop to a blocking thread an operation.
     Local(Arc<LocalFiles>),
     /// Any object store.
-    Objects(Objects),
+    Objects(Arc<Objects>),
 }
 
 /// Which blobs an operation is about.
@@ -41,7 +42,14 @@ impl Backend {
     pub(crate) async fn keep(&self, staged: Staged) -> Result<(), BlobError> {
         match self {
             Backend::Local(files) => on(files, move |files| files.keep(staged)).await,
-            Backend::Objects(objects) => objects.keep(staged).await,
+            // As on a blocking thread: it goes on to its end, so that no half upload stays.
+            Backend::Objects(objects) => {
+                let objects = Arc::clone(objects);
+                match tokio::spawn(async move { objects.keep(staged).await }).await {
+                    Ok(result) => result,
+                    Err(lost) => Err(BlobError::unavailable("finish an upload", lost)),
+                }
+            }
         }
     }
 
@@ -103,6 +111,13 @@ impl Backend {
         match self {
             Backend::Local(files) => on(files, move |files| files.verify(&sha256)).await,
             Backend::Objects(objects) => objects.verify(sha256).await,
+        }
+    }
+
+    pub(crate) async fn presigned(&self, sha256: Sha256) -> Result<Option<Url>, BlobError> {
+        match self {
+            Backend::Local(_) => Ok(None),
+            Backend::Objects(objects) => objects.presigned(sha256).await,
         }
     }
 

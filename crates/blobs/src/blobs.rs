@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use holdfast_types::Sha256;
+use url::Url;
 
 use crate::backend::{Area, Backend, Whole};
 use crate::cache::{Budget, Cache, Entry};
@@ -39,7 +40,7 @@ struct Inner {
 }
 
 impl Blobs {
-    /// Opens the storage at `url` (`file:PATH` or `memory:`) with the default [`Options`].
+    /// Opens the storage at `url` (one of [`SCHEMES`](crate::SCHEMES)) with the default [`Options`].
     pub async fn open(url: &str) -> Result<Blobs, OpenError> {
         Blobs::open_with(url, Options::default()).await
     }
@@ -123,6 +124,14 @@ impl Blobs {
         let Some(file) = self.0.backend.file(*sha256).await? else { return Ok(None) };
         self.0.files.insert(*sha256, file.clone());
         Ok(Some(file))
+    }
+
+    /// A URL under which the blob can be had from the store itself for a while, without any other credentials.
+    /// `None` where the storage cannot do so, or where its address does not ask for it by `presign=SECONDS`.
+    /// Whoever has the URL can read the blob, so ask for it only on behalf of those who may.
+    pub async fn presigned(&self, sha256: &Sha256) -> Result<Option<Url>, BlobError> {
+        self.0.faults.pass(Call::Get)?;
+        self.0.backend.presigned(*sha256).await
     }
 
     /// A part of the blob; see [`Blob::slice`].

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, TryStreamExt};
-use holdfast_types::Sha256;
+use holdfast_types::{Sha256, Sha256Hasher};
 use object_store::path::Path as ObjectPath;
-use object_store::{GetOptions, GetRange, ObjectStore};
+use object_store::{GetOptions, GetRange, GetResult, ObjectStore};
 use tokio::task::JoinHandle;
 
 use crate::error::BlobError;
@@ -54,7 +54,8 @@ impl Blob {
 
     pub(crate) fn streamed(sha256: Sha256, size_bytes: u64, source: Source) -> Blob {
         let range = 0..size_bytes;
-        let chunks = Chunks { sha256, range: range.clone(), state: State::Idle(source) };
+        let state = State::Idle(source);
+        let chunks = Chunks { sha256, range: range.clone(), hasher: None, state };
         Blob { size_bytes, range, content: Content::Chunks(chunks) }
     }
 
@@ -120,15 +121,25 @@ pub(crate) enum Source {
     /// An open file, which stays readable when its name goes.
     File(File),
     /// An object in a store.
-    Object(Arc<dyn ObjectStore>, ObjectPath),
+    Object(Box<Object>),
+}
+
+/// An object in a store, and the answer that told of it: all of its bytes, if they are wanted.
+pub(crate) struct Object {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) path: ObjectPath,
+    pub(crate) answer: GetResult,
 }
 
 /// A stream of the bytes of a large blob. Nothing is read before the first poll; then the next chunk of a
-/// file is read while the last one is sent. Content that ends too early ends in an error.
+/// file is read while the last one is sent. Content that ends too early ends in an error, and so does the whole
+/// of an object with other bytes than those that were kept, before its last chunk.
 pub struct Chunks {
     sha256: Sha256,
     /// What is still to be given out.
     range: Range<u64>,
+    /// Of what was given out, when all of an object is.
+    hasher: Option<Box<Sha256Hasher>>,
     state: State,
 }
 
@@ -198,6 +209,15 @@ impl Chunks {
         }
         chunk.truncate(usize::try_from(self.remaining_bytes()).unwrap_or(usize::MAX));
         self.range.start += chunk.len() as u64;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&chunk);
+        }
+        if self.remaining_bytes() == 0
+            && let Some(hasher) = self.hasher.take()
+            && hasher.finish() != self.sha256
+        {
+            return Err(BlobError::Damaged(self.sha256));
+        }
         Ok(chunk)
     }
 }
@@ -211,8 +231,11 @@ impl Stream for Chunks {
             match std::mem::replace(&mut this.state, State::Ended) {
                 State::Ended => return Poll::Ready(None),
                 State::Idle(Source::File(file)) => this.state = this.read_on(file),
-                State::Idle(Source::Object(store, path)) => {
-                    this.state = State::Fetching(fetch(store, path, this.range.clone()));
+                State::Idle(Source::Object(object)) => {
+                    let is_whole = this.range == (0..object.answer.meta.size);
+                    this.hasher = is_whole.then(|| Box::new(Sha256::hasher()));
+                    let stream = if is_whole { all(*object) } else { fetch(*object, this.range.clone()) };
+                    this.state = State::Fetching(stream);
                 }
                 State::Reading(mut reading) => match this.poll_file(&mut reading, context) {
                     Poll::Pending => {
@@ -251,15 +274,17 @@ fn read_chunk(mut file: File, start: u64, length: u64) -> io::Result<(File, Byte
     Ok((file, bytes.into()))
 }
 
-/// The bytes of an object, asked for when the stream is first polled.
-fn fetch(
-    store: Arc<dyn ObjectStore>,
-    path: ObjectPath,
-    range: Range<u64>,
-) -> BoxStream<'static, object_store::Result<Bytes>> {
+/// The bytes of the answer that is there.
+fn all(object: Object) -> BoxStream<'static, object_store::Result<Bytes>> {
+    object.answer.into_stream().try_filter(|chunk| std::future::ready(!chunk.is_empty())).boxed()
+}
+
+/// Some bytes of an object, asked for when the stream is first polled.
+fn fetch(object: Object, range: Range<u64>) -> BoxStream<'static, object_store::Result<Bytes>> {
+    let Object { store, path, .. } = object;
     let request = async move {
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        store.get_opts(&path, options).await.map(object_store::GetResult::into_stream)
+        store.get_opts(&path, options).await.map(GetResult::into_stream)
     };
     futures_util::stream::once(request)
         .try_flatten()

@@ -38,6 +38,9 @@ pub enum BlobError {
         /// How much of the promised content is not there.
         missing_bytes: u64,
     },
+    /// The store gave other bytes than those that were kept.
+    #[error("the bytes of blob `{0}` are not those that were kept; check the storage with `holdfast fsck`")]
+    Damaged(Sha256),
     /// The disk (or the quota, or the table of inodes) is full. Nothing was stored.
     #[error("the disk of the blob storage is full; free some space, then try again")]
     Full(#[source] io::Error),
@@ -71,8 +74,19 @@ impl BlobError {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// An address of a kind that this build doesn't know. Shows its scheme only: the rest may hold secrets.
-    #[error("storage addresses of the kind `{0}` are not supported; use `file:PATH` or `memory:`")]
+    #[error(
+        "storage addresses of the kind `{0}` are not supported; use `file:PATH`, `s3://BUCKET`, `gs://BUCKET`, \
+         `az://CONTAINER` or `memory:`"
+    )]
     Unsupported(String),
+    /// An address that lacks something, or says something that its kind does not know.
+    #[error("the storage address `{address}` cannot be used: {reason}")]
+    Address {
+        /// The address without its parameters, which may hold secrets.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A `file:` address without a usable path.
     #[error("the storage address `{0}` names no local folder; write `file:PATH` or `file:///PATH`")]
     NoPath(String),

@@ -15,9 +15,12 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests may panic"))]
 
+mod address;
+mod aws;
 mod backend;
 mod blobs;
 mod cache;
+mod clouds;
 mod content;
 mod error;
 mod faults;
@@ -27,6 +30,7 @@ mod objects;
 mod open;
 mod staging;
 mod sweep;
+mod upload;
 
 pub use blobs::Blobs;
 pub use content::{Blob, BlobFile, Chunks, Content};
@@ -34,6 +38,7 @@ pub use error::{BlobError, OpenError};
 pub use faults::Call;
 #[cfg(feature = "faults")]
 pub use faults::{Hook, fail_nth};
-pub use open::Options;
+pub use open::{Options, SCHEMES};
 pub use staging::{MEMORY_LIMIT_BYTES, Staged, StagedReader, Staging};
 pub use sweep::{Fate, Page, Stored, Verdict};
+pub use url::Url;

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 
 use crate::backend::Backend;
+use crate::clouds;
 use crate::error::OpenError;
 use crate::local::LocalFiles;
 use crate::objects::Objects;
 use crate::staging::Spool;
+
+/// How storage addresses begin that [`crate::Blobs::open`] understands.
+pub const SCHEMES: &[&str] = &["file:", "s3://", "gs://", "az://", "memory:"];
 
 /// How much memory blobs may take.
 #[derive(Clone, Debug)]
@@ -45,13 +49,16 @@ pub(crate) async fn open(url: &str, spool: Option<PathBuf>) -> Result<(Backend, 
         let spool = Spool::Folder(files.staging());
         return Ok((Backend::Local(Arc::new(files)), spool));
     }
-    if url == "memory:" {
-        let objects = Objects::new(Arc::new(InMemory::new()));
-        objects.probe().await.map_err(OpenError::Probe)?;
-        return Ok((Backend::Objects(objects), spool.map_or(Spool::Memory, Spool::Folder)));
-    }
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    Err(OpenError::Unsupported(format!("{scheme}:")))
+    let objects = match scheme {
+        "memory" if url == "memory:" => Objects::in_memory(Arc::new(InMemory::new())),
+        "s3" => clouds::s3(url)?,
+        "gs" => clouds::gs(url)?,
+        "az" => clouds::az(url)?,
+        _ => return Err(OpenError::Unsupported(format!("{scheme}:"))),
+    };
+    objects.probe().await.map_err(OpenError::Probe)?;
+    Ok((Backend::Objects(Arc::new(objects)), spool.map_or(Spool::Memory, Spool::Folder)))
 }
 
 /// `PATH`, or `///PATH` as in `file:///var/lib/holdfast`. Other hosts' files are not ours to open.

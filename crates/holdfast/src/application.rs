@@ -48,7 +48,8 @@ pub fn bootstrap_token(config: &Config) -> Result<Option<TokenSecret>, Failure> 
     })
 }
 
-fn make_data_folder(folder: &Path) -> Result<(), Failure> {
+/// Creates the data folder when there is none.
+pub fn make_data_folder(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| {
         Failure::new(format!("cannot create the data folder `{}`: {error}", folder.display()))
             .hint("choose another one with `--data DIR`")

@@ -1,6 +1,7 @@
 //! The command line: every command with its arguments. The global flags come from the table of options.
 
 mod krate;
+mod moving;
 mod registry;
 mod token;
 mod user;
@@ -11,6 +12,7 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use self::krate::{CrateCommand, OwnerCommand, VersionArguments};
+pub use self::moving::{Backup, Export, Import, Restore};
 pub use self::registry::{RegistryCommand, RegistryCreate, RegistryKind, RegistrySettings, RegistryUpdate};
 pub use self::token::{Scope, TokenCommand, TokenCreate};
 pub use self::user::{MemberCommand, Role, TeamCommand, UserAdd, UserCommand};
@@ -62,6 +64,20 @@ pub enum Command {
     Gc(Gc),
     /// Show who did what
     Audit(Audit),
+    /// Write everything into one file
+    ///
+    /// A running server goes on. What is published meanwhile is in the file or not; what is in it fits together.
+    Export(Export),
+    /// Read what `export` wrote into an empty database
+    ///
+    /// The database and the storage may be of other kinds than those that the export was made from.
+    Import(Import),
+    /// Save everything, copying only files that are new
+    ///
+    /// A running server goes on, as with `export`.
+    Backup(Backup),
+    /// Read a backup into an empty database
+    Restore(Restore),
 }
 
 /// `holdfast config …`

@@ -2,6 +2,7 @@
 
 mod config;
 mod krate;
+mod moving;
 mod registry;
 mod serve;
 mod token;
@@ -36,6 +37,18 @@ pub fn run(
             logging::start(&config)?;
             runtime::for_server()?.block_on(serve::run(&config, terminal))
         }
+        Command::Export(command) => {
+            runtime::for_server()?.block_on(moving::export(&command, &config, terminal))
+        }
+        Command::Import(command) => {
+            runtime::for_server()?.block_on(moving::import(&command, &config, terminal))
+        }
+        Command::Backup(command) => {
+            runtime::for_server()?.block_on(moving::backup(&command, &config, terminal))
+        }
+        Command::Restore(command) => {
+            runtime::for_server()?.block_on(moving::restore(&command, &config, terminal))
+        }
         command => runtime::for_command()?.block_on(administrate(command, &config, terminal)),
     }
 }
@@ -57,7 +70,12 @@ async fn administrate(command: Command, config: &Config, terminal: &mut Terminal
         Command::Fsck(command) => upkeep::fsck(&command, holdfast, terminal).await,
         Command::Gc(command) => upkeep::gc(&command, config, holdfast, terminal).await,
         Command::Audit(command) => upkeep::audit(command, holdfast, terminal).await,
-        Command::Serve | Command::Config(_) => Err(Failure::new("this command does not work on the storage")),
+        Command::Serve
+        | Command::Config(_)
+        | Command::Export(_)
+        | Command::Import(_)
+        | Command::Backup(_)
+        | Command::Restore(_) => Err(Failure::new("this command makes no server")),
     }
 }
 

@@ -10,6 +10,7 @@ mod failure;
 pub mod logging;
 pub mod options;
 mod outside;
+mod progress;
 pub mod runtime;
 mod terminal;
 

@@ -4,7 +4,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::failure::Failure;
 
-/// For `serve`: one worker thread a core.
+/// For `serve`, and for commands that move everything: one worker thread a core.
 pub fn for_server() -> Result<Runtime, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     built(Builder::new_multi_thread().worker_threads(cores).thread_name("holdfast"))

@@ -6,6 +6,7 @@ use crate::counters::FLUSH_INTERVAL;
 use crate::error::Result;
 use crate::holdfast::Holdfast;
 use crate::indexing::Tail;
+use crate::lease::{Held, Turn};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -15,6 +16,8 @@ const INDEX_INTERVAL: Duration = Duration::from_secs(1);
 const INDEX_GATHER: Duration = Duration::from_millis(50);
 /// or, when changes come without end, so many times as long as indexing the last ones took, up to the interval.
 const INDEX_REST: u32 = 4;
+/// For how long a process that sweeps says so at a time; when it dies, another one sweeps after that.
+const SWEEP_TERM: Duration = Duration::from_mins(1);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
@@ -84,20 +87,42 @@ impl Holdfast {
         if interval.is_zero() {
             return Ok(());
         }
-        loop {
-            // The first sweep comes an interval after the start: a server that is started often sweeps seldom.
-            if ended(&mut shutdown, interval).await {
+        // The first sweep comes an interval after the start: a server that is started often sweeps seldom.
+        let mut wait = interval;
+        while !ended(&mut shutdown, wait).await {
+            wait = match Held::take(&self.store, &self.outside, "sweep", SWEEP_TERM).await? {
+                Turn::Theirs(time) => time.min(interval),
+                Turn::Ours(held) => {
+                    self.sweep_for_all(held, interval).await?;
+                    interval
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Sweeps, so that no process sweeps again before the interval is over.
+    async fn sweep_for_all(&self, held: Held, interval: Duration) -> Result<()> {
+        let swept = match held.during(self.sweep(&Actor::operator(), self.settings.sweep_grace)).await {
+            Ok(Some(swept)) => swept,
+            Ok(None) => {
+                tracing::warn!("stopped sweeping, because another process began to");
                 return Ok(());
             }
-            let swept = self.sweep(&Actor::operator(), self.settings.sweep_grace).await?;
-            tracing::info!(
-                seen = swept.seen,
-                condemned = swept.condemned,
-                restored = swept.restored,
-                purged = swept.purged,
-                "swept unreferenced files"
-            );
-        }
+            Err(error) => {
+                // The failure is what matters; a lease that cannot be given back ends by itself.
+                let _ = held.rest(Duration::ZERO).await;
+                return Err(error);
+            }
+        };
+        tracing::info!(
+            seen = swept.seen,
+            condemned = swept.condemned,
+            restored = swept.restored,
+            purged = swept.purged,
+            "swept unreferenced files"
+        );
+        held.rest(interval).await
     }
 }
 

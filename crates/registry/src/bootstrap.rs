@@ -22,7 +22,8 @@ impl Holdfast {
     /// Makes the server if it is new: the registry `main`, the user `admin` and a token for them, which is
     /// the given one or made up. On a server that is there, makes sure that the given token works for the
     /// user `admin` and that no earlier given one does. Of several processes that start at once, one makes
-    /// the server. An admin who was removed or disabled stays so.
+    /// the server. An admin who was removed or disabled stays so. Where an import was begun and not finished, no
+    /// server is made.
     pub async fn start(&self, bootstrap_token: Option<&TokenSecret>) -> Result<FirstStart> {
         let secret =
             bootstrap_token.cloned().unwrap_or_else(|| TokenSecret::from_entropy(self.outside.entropy()));
@@ -33,6 +34,7 @@ impl Holdfast {
             let server = tx.get::<ServerRecord>(&ServerRecord::key_of()).await?;
             let is_replaced = match &server {
                 None => {
+                    self.require_whole().await?;
                     self.create_server(&mut tx).await?;
                     self.replace_token(&mut tx, &secret).await?
                 }

@@ -70,8 +70,12 @@ impl Holdfast {
         version: &Version,
     ) -> Result<(Sha256, u64)> {
         let index = self.crate_file(actor, registry, &name.canonical(), name).await?;
-        let found = index.file(&version.key());
-        found.ok_or_else(|| {
+        if let Some(found) = index.file(&version.key()) {
+            return Ok(found);
+        }
+        // Another process may have published it just now, and its client comes here next.
+        let index = self.crate_file_now(registry, &name.canonical(), name).await?;
+        index.file(&version.key()).ok_or_else(|| {
             Error::not_found(format!("there is no version `{version}` of the crate `{name}` here"))
         })
     }

@@ -120,6 +120,12 @@ where
         }
     }
 
+    /// The value of a key as the source has it now, for whoever misses something in what the cache has.
+    pub(crate) async fn get_now<S: Source<K, V>>(&self, key: K, source: &S) -> Result<Option<V>, S::Error> {
+        let known = self.entries.get(&key).map(|entry| entry.value.clone());
+        self.load(key, known, source).await
+    }
+
     /// Whether an entry of this age is given because the source is down.
     fn outlasts(&self, age: Duration) -> bool {
         age < self.bounds.outage_grace && self.is_down.load(Ordering::Relaxed)

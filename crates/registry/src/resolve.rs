@@ -100,6 +100,17 @@ impl Holdfast {
         found.ok_or_else(|| no_such_crate(name.as_str()))
     }
 
+    /// The same for an actor who may read the crate, as the database has it now.
+    pub(crate) async fn crate_file_now(
+        &self,
+        registry: &RegistryName,
+        krate: &CanonicalName,
+        name: &CrateName,
+    ) -> Result<Arc<IndexFile>> {
+        let found = self.index_cache.get_now(CrateKey(registry.clone(), krate.clone()), self).await?;
+        found.ok_or_else(|| no_such_crate(name.as_str()))
+    }
+
     /// Commits a change of a crate, makes it visible in this process at once and tells the search index,
     /// whether or not the outcome is known.
     pub(crate) async fn commit_crate(

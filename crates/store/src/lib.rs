@@ -26,5 +26,5 @@ pub use fsck::{IndexCheck, Problem, check_indexes};
 pub use memory::Memory;
 pub use retry::Retry;
 pub use tx::{Committed, Tx};
-pub use typed::{Entity, Pages, read, read_many, scan, scan_all};
+pub use typed::{Entity, Pages, decode, read, read_many, scan, scan_all};
 pub use view::{Names, View, ViewColumn, ViewKind, ViewSource, ViewValue};

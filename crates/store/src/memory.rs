@@ -22,6 +22,15 @@ impl Memory {
         Memory::default()
     }
 
+    /// Every document and every counter, in the order of their keys: for tests, since no operation may need
+    /// this, and no other engine can do it.
+    #[cfg(feature = "faults")]
+    pub fn everything(&self) -> (Vec<Doc>, Vec<(Key, i64)>) {
+        let state = self.state();
+        let counters = state.counters.iter().map(|(key, value)| (key.clone(), *value));
+        (state.docs.iter().map(|(key, found)| doc(key, found)).collect(), counters.collect())
+    }
+
     /// Every change to the state is a single step, so that a panic elsewhere cannot have left it half done.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -125,7 +125,8 @@ pub(crate) fn decode_doc<E: Entity>(doc: &Doc) -> Result<(Rev, E), StoreError> {
     Ok((doc.rev, decode(&doc.key, &doc.body)?))
 }
 
-pub(crate) fn decode<E: Entity>(key: &Key, body: &str) -> Result<E, StoreError> {
+/// An entity from its stored body, of this format or an older one, for tools that read documents as they are.
+pub fn decode<E: Entity>(key: &Key, body: &str) -> Result<E, StoreError> {
     parse(body).map_err(|source| StoreError::Corrupt { key: key.clone(), source })
 }
 

@@ -9,11 +9,11 @@ use std::sync::OnceLock;
 /// One database server serves all tests of a process. It ends with the process.
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment which engine to use")]
 pub(crate) fn database() -> Option<String> {
+    static SHARED: OnceLock<Box<dyn holdfast_servers::Server>> = OnceLock::new();
     let engine = std::env::var("HOLDFAST_TEST_ENGINE").ok()?;
     if engine == "redb" {
         return Some("redb:{data}/holdfast.redb".to_owned());
     }
-    static SHARED: OnceLock<Box<dyn holdfast_servers::Server>> = OnceLock::new();
     Some(shared(&SHARED, &engine))
 }
 

@@ -14,7 +14,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
 /// How a server is started.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ServerBuilder {
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
@@ -22,6 +22,7 @@ pub struct ServerBuilder {
     without_token: bool,
     database: Option<String>,
     storage: Option<String>,
+    token: Option<String>,
 }
 
 impl ServerBuilder {
@@ -60,6 +61,13 @@ impl ServerBuilder {
         self
     }
 
+    /// The admin's token, for several servers on one database.
+    #[must_use]
+    pub fn token(mut self, token: &str) -> ServerBuilder {
+        self.token = Some(token.to_owned());
+        self
+    }
+
     /// Lets the first start make up the admin's token.
     #[must_use]
     pub fn without_token(mut self) -> ServerBuilder {
@@ -73,8 +81,10 @@ impl ServerBuilder {
         let home = tempfile::tempdir().expect("the temporary folder takes folders");
         let data = self.data.clone().unwrap_or_else(|| home.path().join("data"));
         self.configure(&data);
-        let secret = RandomState::new().build_hasher().finish();
-        let token = format!("bootstrap-secret-{secret:016x}");
+        let token = self.token.clone().unwrap_or_else(|| {
+            let secret = RandomState::new().build_hasher().finish();
+            format!("bootstrap-secret-{secret:016x}")
+        });
         let mut server = Server { builder: self, port: Port::free(), token, data, home, running: None };
         server.restart();
         server

@@ -18,7 +18,7 @@ use crate::conditional::{lists_gzip, names};
 use crate::hot::Hot;
 use crate::layers::{Class, Line, within};
 use crate::pulse::{Beat, Pulse};
-use crate::serve::Server;
+use crate::serve::{FAREWELL, Server};
 use crate::{WebBody, extract, sparse};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -59,6 +59,8 @@ struct Lane<'a> {
     is_fresh: bool,
     /// Whether the timers were asked before.
     is_listening: bool,
+    /// Whether the server ends, and the look is the end of the farewell.
+    is_leaving: bool,
 }
 
 /// Answers plain reads until the connection ends or something else comes.
@@ -81,6 +83,7 @@ pub(crate) async fn run(
         last: Beat::default(),
         is_fresh: false,
         is_listening: false,
+        is_leaving: false,
     };
     let mut is_ending = server.is_ending.clone();
     let mut ending = pin!(async move {
@@ -115,11 +118,8 @@ impl Lane<'_> {
         input: &mut BytesMut,
         mut ending: Pin<&mut impl Future<Output = ()>>,
     ) -> io::Result<bool> {
-        let Lane { server, pulse, stream, look, last, is_fresh, is_listening, .. } = self;
+        let Lane { server, pulse, stream, look, last, is_fresh, is_listening, is_leaving, .. } = self;
         let is_idle = input.is_empty();
-        if server.has_ended() && is_idle {
-            return Ok(false);
-        }
         let mut read = pin!(stream.read_buf(input));
         std::future::poll_fn(|context| {
             if let Poll::Ready(read) = read.as_mut().poll(context) {
@@ -127,20 +127,22 @@ impl Lane<'_> {
             }
             // The timer and the end know this task once they were asked. After that they need an ear only when
             // they have something to say; the end is looked at above.
-            if std::mem::take(is_fresh) && *is_listening && !look.is_elapsed() {
+            if std::mem::take(is_fresh) && *is_listening && !look.is_elapsed() && !server.has_ended() {
                 return Poll::Pending;
             }
             *is_listening = true;
+            // Whoever tells of the end has said so before, so the telling is asked once only.
+            let has_ended = server.has_ended() || ending.as_mut().poll(context).is_ready();
+            if has_ended && is_idle && !std::mem::replace(is_leaving, true) {
+                look.as_mut().reset(Instant::now() + FAREWELL);
+            }
             while look.as_mut().poll(context).is_ready() {
-                if pulse.has_stopped(last) {
+                // A request whose head has begun to come is waited for as usual.
+                let is_over = if std::mem::take(is_leaving) { is_idle } else { pulse.has_stopped(last) };
+                if is_over {
                     return Poll::Ready(Ok(false));
                 }
                 look.as_mut().reset(Instant::now() + server.options.idle_timeout);
-            }
-            // Whoever tells of the end has said so before, so the telling is asked once only.
-            let has_ended = server.has_ended() || ending.as_mut().poll(context).is_ready();
-            if has_ended && is_idle {
-                return Poll::Ready(Ok(false));
             }
             Poll::Pending
         })

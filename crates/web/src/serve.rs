@@ -7,6 +7,8 @@ use crate::express;
 use crate::pulse::{Beat, Counted, Pulse};
 use crate::web::Web;
 use bytes::Bytes;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -21,6 +23,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep, timeout};
+
+/// How long a connection without a request is kept open at the end, for what its client may have sent before it
+/// can know: the answer then says that the connection closes.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The most bytes of a request's head.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -103,7 +109,7 @@ pub async fn serve(
     }
     drop(threads);
     shutdown.await;
-    // Ends the loops, and tells every connection to answer what it has begun and close.
+    // Ends the loops, and tells every connection to answer what it has begun or is about to hear, and close.
     server.has_ended.store(true, Ordering::Relaxed);
     end.send_replace(true);
     while loops.join_next().await.is_some() {}
@@ -155,7 +161,7 @@ async fn accept(server: Arc<Server>, threads: Vec<mpsc::UnboundedSender<Accepted
             (permit, listener.accept().await)
         };
         let (permit, accepted) = tokio::select! {
-            () = &mut ended => return,
+            () = &mut ended => break,
             next = next => next,
         };
         // The semaphore is never closed.
@@ -163,10 +169,9 @@ async fn accept(server: Arc<Server>, threads: Vec<mpsc::UnboundedSender<Accepted
         match accepted {
             Ok((stream, peer)) => match stream.into_std() {
                 Ok(stream) => {
-                    let queue = &threads[turn % threads.len()];
-                    turn = turn.wrapping_add(1);
                     // A thread that is gone takes no more; the connection closes.
-                    let _ = queue.send(Accepted { stream, peer, permit });
+                    let _ = threads[turn % threads.len()].send(Accepted { stream, peer, permit });
+                    turn = turn.wrapping_add(1);
                 }
                 Err(error) => tracing::debug!(error = %error, "a connection ended before it began"),
             },
@@ -177,6 +182,31 @@ async fn accept(server: Arc<Server>, threads: Vec<mpsc::UnboundedSender<Accepted
             }
         }
     }
+    if let Err(error) = accept_last(&server, &threads, listener) {
+        tracing::warn!(error = %error, "some connections could not be accepted at the end");
+    }
+}
+
+/// Takes over the connections that the system has accepted for us already: their clients may have sent requests.
+/// Whoever comes after that is refused.
+fn accept_last(
+    server: &Server,
+    threads: &[mpsc::UnboundedSender<Accepted>],
+    listener: TcpListener,
+) -> io::Result<()> {
+    let listener = listener.into_std()?;
+    for turn in 0.. {
+        let Ok(permit) = server.connections.clone().try_acquire_owned() else { break };
+        let (stream, peer) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error) if is_of_one_connection(&error) => continue,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        };
+        stream.set_nonblocking(true)?;
+        let _ = threads[turn % threads.len()].send(Accepted { stream, peer, permit });
+    }
+    Ok(())
 }
 
 /// Whether an error of accepting is about the one connection, which went away before.
@@ -216,10 +246,13 @@ async fn converse_at_length(
 ) {
     let address = Some(peer.ip());
     let service = service_fn(|request| {
-        let (web, pulse) = (&server.web, &*pulse);
+        let (server, web, pulse) = (&server, &server.web, &*pulse);
         pulse.asked();
         async move {
-            let response = web.answer(address, request).await;
+            let mut response = web.answer(address, request).await;
+            if server.has_ended() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             pulse.answered();
             Ok::<_, Infallible>(response)
         }
@@ -235,6 +268,11 @@ async fn converse_at_length(
     let mut looks = interval_at(Instant::now() + idle_timeout, idle_timeout);
     let mut last = Beat::default();
     let mut is_ending = server.is_ending.clone();
+    let mut farewell = pin!(async move {
+        // An error means that whoever would tell is gone.
+        let _ = is_ending.wait_for(|is_ending| *is_ending).await;
+        sleep(FAREWELL).await;
+    });
     let mut is_open = true;
     loop {
         tokio::select! {
@@ -249,7 +287,7 @@ async fn converse_at_length(
                 tracing::debug!(peer = %peer, "a connection stood still and was closed");
                 break;
             },
-            _ = is_ending.wait_for(|is_ending| *is_ending), if is_open => {
+            () = farewell.as_mut(), if is_open => {
                 is_open = false;
                 connection.as_mut().graceful_shutdown();
             }

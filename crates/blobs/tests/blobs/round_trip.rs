@@ -152,7 +152,8 @@ async fn addresses_that_are_not_supported_say_what_is() {
     let refused = Blobs::open("ftp://user:secret@host/x").await.unwrap_err().to_string();
     assert_eq!(
         refused,
-        "storage addresses of the kind `ftp:` are not supported; use `file:PATH` or `memory:`"
+        "storage addresses of the kind `ftp:` are not supported; use `file:PATH`, `s3://BUCKET`, \
+         `gs://BUCKET`, `az://CONTAINER` or `memory:`"
     );
     assert!(matches!(Blobs::open("file:").await, Err(OpenError::NoPath(_))));
     assert!(matches!(Blobs::open("").await, Err(OpenError::Unsupported(_))));
@@ -167,7 +168,7 @@ proptest! {
 
     #[test]
     fn chunking_of_writes_never_shows(chunks in proptest::collection::vec(0_usize..120_000, 0..12), spool: bool) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
         runtime.block_on(async {
             let storage = if spool { local(no_cache()).await } else { memory(no_cache()).await };
             let content = bytes(chunks.iter().sum(), 8);

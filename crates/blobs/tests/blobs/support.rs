@@ -1,7 +1,10 @@
 //! Storages to test with.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use holdfast_blobs::{Blobs, Options, Staged};
+use holdfast_servers::{Kind, Server};
 use tempfile::TempDir;
 
 /// A storage and what it lives in.
@@ -34,14 +37,41 @@ pub(crate) async fn memory(options: Options) -> Storage {
     Storage { blobs: Blobs::open_with("memory:", options).await.unwrap(), name: "memory", folder }
 }
 
-/// Both kinds of storage, with and without a cache.
+/// The servers of S3's protocol that are installed: started once, and ended with this process.
+pub(crate) fn servers() -> &'static [(&'static str, Box<dyn Server>)] {
+    static SERVERS: OnceLock<Vec<(&str, Box<dyn Server>)>> = OnceLock::new();
+    SERVERS.get_or_init(|| {
+        let kinds = [("moto", Kind::S3), ("garage", Kind::Garage)];
+        kinds.into_iter().filter_map(|(name, kind)| Some((name, kind.start()?))).collect()
+    })
+}
+
+/// Opens a new bucket on a server.
+pub(crate) async fn bucket(name: &'static str, url: &str, options: Options) -> Storage {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { spool: Some(folder.path().to_owned()), ..options };
+    Storage { blobs: Blobs::open_with(url, options).await.unwrap(), name, folder }
+}
+
+/// A bucket on each server.
+pub(crate) async fn buckets(options: Options) -> Vec<Storage> {
+    let mut buckets = Vec::new();
+    for (name, server) in servers() {
+        buckets.push(bucket(name, &server.place(), options.clone()).await);
+    }
+    buckets
+}
+
+/// Every kind of storage, with and without a cache.
 pub(crate) async fn all() -> Vec<Storage> {
-    vec![
+    let mut all = vec![
         local(small_cache()).await,
         local(no_cache()).await,
         memory(small_cache()).await,
         memory(no_cache()).await,
-    ]
+    ];
+    all.extend(buckets(no_cache()).await);
+    all
 }
 
 /// Bytes that differ everywhere.

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::support::{all, bytes, local, memory, no_cache, small_cache};
+use bytes::Bytes;
+
+use crate::support::{all, buckets, bytes, local, memory, no_cache, small_cache};
 use holdfast_blobs::{BlobError, Fate, Verdict};
 use holdfast_types::Sha256;
 
@@ -76,11 +78,13 @@ async fn a_stream_that_began_goes_on_after_the_purge() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_never_miss_a_blob_that_moves_to_and_fro() {
-    for storage in [local(no_cache()).await, memory(no_cache()).await] {
+    let mut storages = vec![(300, local(no_cache()).await), (300, memory(no_cache()).await)];
+    storages.extend(buckets(no_cache()).await.into_iter().map(|storage| (30, storage)));
+    for (rounds, storage) in storages {
         let content = bytes(2000, 4);
         let sha256 = storage.blobs.put(content.clone()).await.unwrap();
         let later = later(&storage.blobs).await;
-        for _ in 0..300 {
+        for _ in 0..rounds {
             let reader = tokio::spawn({
                 let blobs = storage.blobs.clone();
                 async move { blobs.get(&sha256).await.unwrap().into_bytes().await.unwrap() }
@@ -138,14 +142,23 @@ async fn the_cache_never_outlives_a_purge() {
 
 #[tokio::test]
 async fn listing_pages_through_everything_in_order() {
-    for storage in [local(no_cache()).await, memory(no_cache()).await] {
+    let mut storages = vec![local(no_cache()).await, memory(no_cache()).await];
+    storages.extend(buckets(no_cache()).await);
+    for storage in storages {
         let mut expected = Vec::new();
         for seed in 0..300 {
             expected.push(storage.blobs.put(bytes(64, seed)).await.unwrap());
         }
+        // Neither is live.
+        let condemned = storage.blobs.put(Bytes::from_static(b"condemned")).await.unwrap();
+        storage.blobs.condemn(&condemned, later(&storage.blobs).await).await.unwrap();
+        let mut staging = storage.blobs.stage(u64::MAX);
+        staging.write(bytes(300 * 1024, 1)).await.unwrap();
         expected.sort_unstable();
         expected.dedup();
-        for limit in [1, 7, 299, 300, 1000] {
+        let limits: &[usize] =
+            if storage.name == "file" { &[1, 7, 299, 300, 1000] } else { &[40, 299, 300, 1000] };
+        for &limit in limits {
             let mut found = Vec::new();
             let mut after = None;
             loop {

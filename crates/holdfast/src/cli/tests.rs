@@ -70,6 +70,14 @@ fn every_command_of_the_contract_is_accepted() {
         "fsck --hash",
         "gc",
         "audit --limit 5 --actor alice --action publish --json",
+        "export saved.holdfast --json",
+        "export - --without-files",
+        "import saved.holdfast --resume --json",
+        "import - --database redb:new.redb",
+        "backup /srv/backups --keep 30 --prune --json",
+        "backup s3://backups/holdfast?region=eu-west-1",
+        "restore /srv/backups --at 2026-01-31T12:00:00Z --resume --json",
+        "restore file:backups --list",
     ];
     for line in lines {
         if let Err(error) = parsed(line) {
@@ -106,6 +114,9 @@ fn what_is_wrong_is_named() {
     check_fails("registry create x --kind mirror", "hosted");
     check_fails("crate yank main acme-core", "`acme-core@1.2.3`");
     check_fails("crate add main", "<FILE.crate>");
+    check_fails("export", "<FILE>");
+    check_fails("backup b --keep 0", "--keep <N>");
+    check_fails("restore b --list --at x", "cannot be used with");
     check_fails("--bootstrap-token x serve", "--bootstrap-token");
     check_fails("--data a --data b serve", "cannot be used multiple times");
 }

@@ -239,3 +239,17 @@ async fn an_outage_is_outlasted_until_the_source_answers_or_the_grace_ends() {
     pass(&clock, 1);
     assert_eq!(get(&cache, &source).await, Err("broken"), "not an outage");
 }
+
+#[tokio::test]
+async fn whoever_misses_something_asks_at_once_and_for_all() {
+    let (_, cache) = cache();
+    let source = Quick::new(Ok(Some(1)));
+    let get_now = || cache.get_now("key".to_owned(), &source);
+    assert_eq!(get(&cache, &source).await, Ok(Some(1)));
+    source.set(Ok(Some(2)));
+    assert_eq!(get_now().await, Ok(Some(2)));
+    assert_eq!((get(&cache, &source).await, source.loads()), (Ok(Some(2)), 2));
+    source.set(Err("outage"));
+    assert_eq!(get_now().await, Err("outage"));
+    assert_eq!(get(&cache, &source).await, Ok(Some(2)), "what is there stays there");
+}

@@ -1,6 +1,6 @@
 //! The index cache: what costs no trip to the store, and how old it may be.
 
-use crate::house::{House, main, v};
+use crate::house::{House, krate, main, v};
 use holdfast_registry::{Kind, Settings, Yank};
 use holdfast_store::faults::{Call, Fault};
 use std::time::Duration;
@@ -138,4 +138,25 @@ async fn an_unknown_outcome_is_looked_up_at_once() {
     house.faults.clear();
     assert_eq!(yanked.unwrap_err().kind(), Kind::Unavailable);
     assert_eq!(house.versions("foo").await, "[1.0.0]", "not what the cache held before");
+}
+
+#[tokio::test]
+async fn a_version_that_another_process_published_downloads_at_once() {
+    let house = House::new().await;
+    house.have(&["foo@1.0.0"]).await;
+    assert_eq!(house.versions("foo").await, "1.0.0");
+    let elsewhere = house.process();
+    house.publish_at(&elsewhere, &house.alice, "main", &krate("foo", "1.1.0")).await.unwrap();
+    assert_eq!(house.versions("foo").await, "1.0.0", "within the bound");
+    let download = |version| {
+        let (holdfast, rita) = (house.holdfast.clone(), house.rita.clone());
+        async move { holdfast.download(&rita, &main(), &v("foo"), &v(version)).await.map(|_| ()) }
+    };
+    download("1.1.0").await.unwrap();
+    assert_eq!(house.versions("foo").await, "1.0.0 1.1.0", "what was learned is kept");
+    assert_eq!(download("1.2.0").await.unwrap_err().kind(), Kind::NotFound);
+    // Whether there is one cannot be known without the database; what is known goes on.
+    house.faults.fail_when(Fault::Unavailable, |call| matches!(call, Call::GetMany(_)));
+    assert_eq!(download("1.2.0").await.unwrap_err().kind(), Kind::Unavailable);
+    download("1.1.0").await.unwrap();
 }

@@ -13,6 +13,7 @@ mod downloading;
 mod failpoints;
 mod house;
 mod index_lines;
+mod moving;
 mod owning;
 mod permissions;
 mod publishing;
