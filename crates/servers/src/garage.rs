@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::process::find;
-use crate::{Missing, Port, Process, Program, Server, seen_within};
+use crate::{Missing, PATIENCE, Port, Process, Program, Server, seen_within};
 
 /// The identity of a key is fixed in its form: `GK` and 24 digits.
 const KEY: &str = "GK5e0b1f6a7c2d3e4f5a6b7c8d";
@@ -31,7 +31,7 @@ pub(crate) fn start() -> Result<Box<dyn Server>, Missing> {
         .expect("the temporary folder takes files");
     let program = Program {
         path: command.clone(),
-        arguments: ["-c", "garage.toml", "server"].map(str::to_owned).into(),
+        arguments: ["-c", "garage.toml", "server", "--single-node"].map(str::to_owned).into(),
         variables: vec![("RUST_LOG".to_owned(), "garage=warn".to_owned())],
         user: None,
     };
@@ -40,7 +40,7 @@ pub(crate) fn start() -> Result<Box<dyn Server>, Missing> {
     let process = Process::start(program, folder.path(), is_ready);
     let places = AtomicU32::new(0);
     let garage = Garage { process, command, folder, port, _other_port: other_port, places };
-    garage.lay_out();
+    garage.make_key();
     Ok(Box::new(garage))
 }
 
@@ -62,14 +62,11 @@ fn configuration(port: &Port, other_port: &Port) -> String {
 }
 
 impl Garage {
-    /// Gives the one node all of the data, and makes the key.
-    fn lay_out(&self) {
-        let node = seen_within(crate::PATIENCE, || self.say(&["node", "id", "-q"]).ok());
-        let node = node.expect("a node that listens has an identity");
-        let node = node.split('@').next().unwrap_or_default().trim().to_owned();
-        self.run(&["layout", "assign", "-z", "here", "-c", "1G", &node]);
-        self.run(&["layout", "apply", "--version", "1"]);
-        self.run(&["key", "import", "--yes", "-n", "holdfast", KEY, SECRET]);
+    /// Makes the key, once the server listens to its own command.
+    fn make_key(&self) {
+        let import = ["key", "import", "--yes", "-n", "holdfast", KEY, SECRET];
+        seen_within(PATIENCE, || self.say(&["status"]).ok()).expect("a server that listens tells its state");
+        self.run(&import);
     }
 
     #[track_caller]
