@@ -70,7 +70,7 @@ proptest! {
 
     #[test]
     fn honest_packages_agree(
-        name in "[a-z][a-z0-9_-]{0,20}x", features in prop::collection::btree_map("[a-z][a-z0-9+._-]{0,8}", Just(()), 0..5),
+        name in "[a-z][a-z0-9_-]{2,20}x", features in prop::collection::btree_map("[a-z][a-z0-9+._-]{0,8}", Just(()), 0..5),
         requirement in prop::sample::select(vec!["*", "1", "^1.2", "=1.2.3", "~1", ">=1, <2.5", "1.*", "0.0.1-rc.1"]),
         optional: bool, defaults: bool, target in prop::option::of(prop::sample::select(vec!["cfg(unix)", "cfg(all(a, not(b = \"c d\")))", "t-u-x"])),
     ) {
