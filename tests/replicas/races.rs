@@ -46,7 +46,7 @@ pub(crate) fn an_owner_always_stays(site: &Site) {
     Release::new("disputed", "1.0.0", "").publish(site.http(0));
     let path = "/r/main/api/v1/crates/disputed/owners";
     let (mut both, mut removed) = (site.http(2), [0, 0]);
-    let rounds = site.count(8, 40);
+    let rounds = site.count(8, 25);
     for round in 0..rounds {
         both.put(path, br#"{"users":["anna","bert"]}"#).expect_status(200);
         if round == 0 {
@@ -97,8 +97,8 @@ pub(crate) fn a_lost_answer_is_made_good_elsewhere(site: &Site) {
 pub(crate) fn no_publish_is_lost_with_a_replica(site: &mut Site) {
     let count = match site.kind {
         Kind::Postgres => site.count(120, 1000),
-        Kind::Dynamodb => 45,
-        _ => site.count(90, 200),
+        Kind::Dynamodb | Kind::Mongodb => 45,
+        _ => site.count(90, 150),
     };
     let (addresses, token) = (site.addresses(), site[0].token().to_owned());
     let (next, acknowledged) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -158,7 +158,8 @@ fn release(number: usize) -> Release {
     Release::new(&format!("crate-{number:04}"), "1.0.0", number.to_string())
 }
 
-/// A publisher that goes to the next replica when one does not answer.
+/// A publisher that goes to the next replica when one does not answer, or says that it cannot now: a slow
+/// stand-in of a database does not always find the time in which to settle who of many is first.
 struct Client<'a> {
     addresses: &'a [SocketAddr],
     token: &'a str,
@@ -174,7 +175,7 @@ impl<'a> Client<'a> {
 
     fn publish(&mut self, release: &Release) {
         let answered = seen_within(PATIENCE, || {
-            let answer = self.try_publish(release).ok();
+            let answer = self.try_publish(release).ok().filter(|answer| answer.status != 503);
             if answer.is_none() {
                 self.turn += 1;
                 self.repeated += 1;

@@ -77,7 +77,7 @@ impl Load<'_> {
 
 /// No request that a replica has taken is lost, and no connection is closed that somebody was told to keep.
 pub(crate) fn a_rolling_restart_loses_no_request(site: &mut Site) {
-    let rounds = site.count(1, 3);
+    let rounds = site.count(1, 2);
     let release = Release::new("steady", "1.0.0", vec![7; 100_000]);
     release.publish(site.http(0));
     let (addresses, token) = (site.addresses(), site[0].token().to_owned());

@@ -96,7 +96,8 @@ impl Site {
 
     /// A number of something: few as a rule, more in a full run, few again where the server is a slow stand-in.
     pub(crate) fn count(&self, few: usize, many: usize) -> usize {
-        if is_full_run() && self.kind != Kind::Dynamodb { many } else { few }
+        let is_slow = matches!(self.kind, Kind::Dynamodb | Kind::Mongodb);
+        if is_full_run() && !is_slow { many } else { few }
     }
 }
 

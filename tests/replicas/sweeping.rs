@@ -2,7 +2,7 @@
 //! another one goes on.
 
 use crate::support::{REPLICAS, Release, Site};
-use holdfast_servers::Kind;
+use holdfast_servers::{Kind, seen_within};
 use holdfast_testkit::until;
 use holdfast_types::Sha256;
 use std::fs::{self, File};
@@ -54,7 +54,9 @@ fn sweep_away(blobs: &Path, content: &[u8]) {
         (blobs.join(&name[..2]).join(&name), blobs.join("trash").join(&name[..2]).join(&name));
     fs::write(&live, content).unwrap();
     make_old(&live);
-    until("the orphan to be set aside", || (trash.exists() && !live.exists()).then_some(()));
+    // Another replica takes over only when the one that died would have said so again.
+    let is_aside = || (trash.exists() && !live.exists()).then_some(());
+    seen_within(Duration::from_mins(2), is_aside).expect("the orphan to be set aside");
     make_old(&trash);
     until("the orphan to be deleted", || (!trash.exists()).then_some(()));
     assert!(!live.exists());

@@ -9,10 +9,13 @@
 //! The driver keeps the pool, watches the members of the set, and closes the connection of a read that was
 //! dropped half-way. A commit that was dropped is ended in order, in the background.
 
-use holdfast_store::{Batch, Doc, Key, Rev, Scan, Store, StoreError, check_deltas};
+use std::sync::Arc;
+
+use holdfast_store::{Batch, Doc, Key, Op, Rev, Scan, Store, StoreError, check_deltas};
 use mongodb::bson::{RawArrayBuf, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria};
 use mongodb::{Client, Collection, Cursor, Database};
+use tokio::sync::Semaphore;
 
 use crate::error::{OpenError, redact};
 use failure::unavailable;
@@ -35,8 +38,10 @@ pub struct Mongodb {
     database: Database,
     documents: Collection<RawDocumentBuf>,
     counters: Collection<RawDocumentBuf>,
-    /// Counts of one process would conflict with nobody but each other.
-    counting: tokio::sync::Mutex<()>,
+    /// Counts of one process take turns: they change the same documents all the time.
+    counting: Arc<Semaphore>,
+    /// And so do commits that only require a document: what they require is what many share.
+    requiring: Arc<Semaphore>,
 }
 
 impl Mongodb {
@@ -55,7 +60,8 @@ impl Mongodb {
             .build();
         let documents = database.collection_with_options(schema::DOCUMENTS, reads.clone());
         let counters = database.collection_with_options(schema::COUNTERS, reads);
-        Ok(Mongodb { client, database, documents, counters, counting: tokio::sync::Mutex::new(()) })
+        let [counting, requiring] = [(); 2].map(|()| Arc::new(Semaphore::new(1)));
+        Ok(Mongodb { client, database, documents, counters, counting, requiring })
     }
 
     /// Reads up to [`KEYS_PER_TRIP`] keys; the answers come in any order.
@@ -92,7 +98,9 @@ impl Store for Mongodb {
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let commands = transaction::of_batch(&batch);
-        match transaction::run(&self.client, &self.database, commands).await {
+        let requires = batch.ops().values().any(|op| matches!(op, Op::Require(_)));
+        let lane = requires.then_some(&self.requiring);
+        match transaction::run(&self.client, &self.database, commands, lane).await {
             // The answer got lost, but what was written may speak for itself.
             Err(StoreError::UnknownOutcome { .. }) if self.holds(&written(&batch), batch.rev()).await => {
                 Ok(())
@@ -104,8 +112,7 @@ impl Store for Mongodb {
     async fn count(&self, deltas: &[(Key, i64)]) -> Result<(), StoreError> {
         check_deltas(deltas)?;
         let commands = transaction::of_deltas(deltas);
-        let _alone = self.counting.lock().await;
-        match transaction::run(&self.client, &self.database, commands).await {
+        match transaction::run(&self.client, &self.database, commands, Some(&self.counting)).await {
             // Other processes count the same all the time. Nothing was written.
             Err(StoreError::Conflict) => Err(failure::busy()),
             outcome => outcome,

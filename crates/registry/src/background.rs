@@ -17,7 +17,7 @@ const INDEX_GATHER: Duration = Duration::from_millis(50);
 /// or, when changes come without end, so many times as long as indexing the last ones took, up to the interval.
 const INDEX_REST: u32 = 4;
 /// For how long a process that sweeps says so at a time; when it dies, another one sweeps after that.
-const SWEEP_TERM: Duration = Duration::from_mins(1);
+const SWEEP_TERM: Duration = Duration::from_secs(20);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 

@@ -186,23 +186,24 @@ impl Holdfast {
         loop {
             let mut tx = retry.begin().await?;
             tx.prefetch(&Holdfast::keys(actor, &record.name, &name, &version)).await?;
-            // Until the commit the registry stays: it is not removed with a crate in it.
-            let registry = crate::registries::live(&mut tx, &record.name).await?;
-            registry.ok_or_else(|| no_such_registry(&record.name))?;
-            let found = self.look(&mut tx, actor, record, &name, &version, sha256).await?;
-            let head = match found {
-                Found::Again => None,
-                Found::Crate(head) => Some(*head),
-                Found::Nothing => Some(self.new_head(&mut tx, actor, record, &prepared).await?),
+            let head = match self.look(&mut tx, actor, record, &name, &version, sha256).await? {
+                Found::Crate(head) => *head,
+                Found::Nothing => self.new_head(&mut tx, actor, record, &prepared).await?,
+                Found::Again => {
+                    return Ok(Receipt {
+                        name,
+                        version,
+                        warnings: prepared.package.warnings,
+                        outcome: Published::Again,
+                    });
+                }
             };
-            let Some(head) = head else {
-                return Ok(Receipt {
-                    name,
-                    version,
-                    warnings: prepared.package.warnings,
-                    outcome: Published::Again,
-                });
-            };
+            if head.version_count == 0 {
+                // Until the commit the registry stays. Later versions need not see to that: a registry is not
+                // removed with a crate in it.
+                let registry = crate::registries::live(&mut tx, &record.name).await?;
+                registry.ok_or_else(|| no_such_registry(&record.name))?;
+            }
             self.write(&mut tx, actor, head, &prepared).await?;
             self.record(&mut tx, actor, deed, Some(sha256.to_string())).await?;
             if let Committed::Yes = self.commit_crate(tx, &record.name, &name.canonical()).await? {
@@ -217,7 +218,7 @@ impl Holdfast {
         }
     }
 
-    /// Everything that the commit of a publish reads, to be fetched in one trip.
+    /// Everything that the commit of a publish may look at, to be fetched in one trip.
     fn keys(actor: &Actor, registry: &RegistryName, name: &CrateName, version: &Version) -> Vec<Key> {
         let krate = name.canonical();
         let user = actor.login().map(User::key_of);

@@ -1,6 +1,6 @@
 //! The process of a server, and what can befall it.
 
-use crate::wait::{PATIENCE, seen_within};
+use crate::wait::{PATIENCE, seen_within, until};
 use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -150,19 +150,18 @@ impl Process {
         self.end(if is_postgres { "INT" } else { "TERM" });
     }
 
-    /// Hangs it: it neither answers nor refuses.
+    /// Hangs it: it neither answers nor refuses, from when this returns.
     pub fn freeze(&self) {
-        self.signal("STOP");
+        if let Some(running) = &*self.lock() {
+            signal_family("STOP", running.pid);
+            until("the server to stand still", || is_still(running.pid).then_some(()));
+        }
     }
 
     /// Goes on after [`Process::freeze`].
     pub fn thaw(&self) {
-        self.signal("CONT");
-    }
-
-    fn signal(&self, name: &str) {
         if let Some(running) = &*self.lock() {
-            signal_family(name, running.pid);
+            signal_family("CONT", running.pid);
         }
     }
 
@@ -209,6 +208,19 @@ fn signal_family(name: &str, pid: u32) {
     let children = format!("$(cat /proc/{pid}/task/*/children 2>/dev/null)");
     let script = format!("kill -{name} {pid} {children}");
     Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status().expect("there is a shell");
+}
+
+/// Whether no thread of a process and of those that it started runs: a signal only says that they shall stop.
+fn is_still(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    threads.flatten().map(|thread| thread.path()).all(|thread| {
+        let read = |name: &str| fs::read_to_string(thread.join(name)).unwrap_or_default();
+        // The state comes after the name, which stands in brackets. A thread that is gone has none.
+        let state = read("stat").rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        let children = read("children");
+        matches!(state, None | Some('T' | 't' | 'Z' | 'X'))
+            && children.split_whitespace().filter_map(|child| child.parse().ok()).all(is_still)
+    })
 }
 
 /// Ends a process by its id when this process dies without doing so itself.

@@ -1,6 +1,6 @@
 //! Optimistic transactions: read with revisions, decide in plain Rust, commit once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::contract::{Batch, Doc, Key, Op, Rev, Store, StoreError};
@@ -17,12 +17,14 @@ pub enum Committed {
 }
 
 /// Reads are remembered with their revision, writes are buffered, and [`Tx::commit`] turns both into one
-/// batch: what was read becomes a guard, what was written an operation, and the difference between the old
+/// batch: what was looked at becomes a guard, what was written an operation, and the difference between the old
 /// and the new index entries goes with it. Absence and ranges are not guarded.
 pub struct Tx {
     store: Arc<dyn Store>,
     batch: Batch,
     seen: BTreeMap<Key, Option<Doc>>,
+    /// Those of `seen` that a decision may rest on.
+    looked_at: BTreeSet<Key>,
     writes: BTreeMap<Key, Write>,
 }
 
@@ -54,7 +56,13 @@ type Entries = BTreeMap<Key, String>;
 impl Tx {
     /// An empty transaction; use [`Retry`](crate::Retry) to begin again after a conflict.
     pub fn new(store: &Arc<dyn Store>) -> Tx {
-        Tx { store: store.clone(), batch: Batch::new(), seen: BTreeMap::new(), writes: BTreeMap::new() }
+        Tx {
+            store: store.clone(),
+            batch: Batch::new(),
+            seen: BTreeMap::new(),
+            looked_at: BTreeSet::new(),
+            writes: BTreeMap::new(),
+        }
     }
 
     /// The revision that everything written here will carry.
@@ -75,7 +83,8 @@ impl Tx {
     }
 
     /// Reads what is not known yet in one round trip, so that later calls of [`Tx::get`] for entities of
-    /// any type need none. Every document found becomes a guard of the commit.
+    /// any type need none. Only what they then look at becomes a guard of the commit: a guard on what many
+    /// commits share makes them wait for each other.
     pub async fn prefetch(&mut self, keys: &[Key]) -> Result<(), StoreError> {
         let known = |key: &&Key| !self.seen.contains_key(key) && !self.writes.contains_key(key);
         let unknown: Vec<Key> = keys.iter().filter(known).cloned().collect();
@@ -138,7 +147,8 @@ impl Tx {
 
     /// Commits everything at once. A transaction that read nothing present and wrote nothing asks nobody.
     pub async fn commit(self) -> Result<Committed, StoreError> {
-        let Tx { store, batch, seen, writes } = self;
+        let Tx { store, batch, mut seen, looked_at, writes } = self;
+        seen.retain(|key, _| looked_at.contains(key));
         let batch = assemble(batch, seen, writes)?;
         if batch.ops().is_empty() {
             return Ok(Committed::Yes);
@@ -150,10 +160,13 @@ impl Tx {
         }
     }
 
-    fn current<E: Entity>(&self, key: &Key) -> Result<Option<E>, StoreError> {
+    fn current<E: Entity>(&mut self, key: &Key) -> Result<Option<E>, StoreError> {
         let body = match self.writes.get(key) {
             Some(write) => write.change.body(),
-            None => self.seen.get(key).and_then(Option::as_ref).map(|doc| &*doc.body),
+            None => {
+                self.looked_at.insert(key.clone());
+                self.seen.get(key).and_then(Option::as_ref).map(|doc| &*doc.body)
+            }
         };
         body.map(|body| decode(key, body)).transpose()
     }

@@ -31,6 +31,6 @@ pub use base_url::BaseUrl;
 pub use body::WebBody;
 pub use json_api::openapi;
 pub use routes::{Needs, ROUTES, Route};
-pub use serve::{ServeOptions, serve};
+pub use serve::{ServeOptions, Threads, serve};
 pub use settings::WebSettings;
 pub use web::Web;

@@ -80,6 +80,16 @@ impl Server {
     }
 }
 
+/// The threads that answered requests. Dropping this ends them, with whatever they still do.
+///
+/// Connections to a database live where they were opened, which may be one of these threads: whoever still has
+/// something to write keeps them until then.
+#[must_use = "dropping it ends the threads, and the database connections that were opened there"]
+#[derive(Debug)]
+pub struct Threads {
+    _over: watch::Sender<()>,
+}
+
 /// Serves a web on sockets until `shutdown` is over and the requests in flight are answered, or the time for
 /// them is.
 pub async fn serve(
@@ -87,7 +97,7 @@ pub async fn serve(
     web: Web,
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+) -> io::Result<Threads> {
     let (end, is_ending) = watch::channel(false);
     let (over, is_over) = watch::channel(());
     let most = options.max_connections.clamp(1, Semaphore::MAX_PERMITS);
@@ -118,8 +128,7 @@ pub async fn serve(
         let open = most - server.connections.available_permits();
         tracing::warn!(connections = open, "some requests were not answered in time for the shutdown");
     }
-    drop(over);
-    Ok(())
+    Ok(Threads { _over: over })
 }
 
 /// Starts a thread with an event loop of its own. It ends when no more connections can come and `is_over` is

@@ -1,6 +1,7 @@
 //! Commits: the commands of a batch, and how a transaction runs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdfast_store::{Batch, Key, Op, Rev, StoreError};
@@ -8,7 +9,7 @@ use mongodb::bson::{Bson, Document, RawDocumentBuf, rawdoc};
 use mongodb::error::{ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::{Acknowledgment, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Client, ClientSession, Database};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::failure::{DUPLICATE_KEY, Failure, WRITE_CONFLICT, unavailable, unknown_outcome};
 use super::{array, body, failure, record, schema};
@@ -17,7 +18,7 @@ use super::{array, body, failure, record, schema};
 const PATIENCE: Duration = Duration::from_secs(4);
 /// `NoSuchTransaction`.
 const FORGOTTEN: i32 = 251;
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// One command of a transaction.
 pub(super) struct Command {
@@ -120,14 +121,22 @@ fn command(verb: &str, collection: &str, list: &str, statements: Vec<RawDocument
 /// The work is done in a task of its own, which ends its transaction in order when the caller has gone. To drop
 /// it half-way would close the connection under a command that a slow server may still run after it was told
 /// to abort: such a transaction would then hold its documents for a minute.
+///
+/// Commands that write what many share take turns in the `lane` of this process: they would conflict with nobody
+/// more than with each other.
 pub(super) async fn run(
     client: &Client,
     database: &Database,
     commands: Vec<Command>,
+    lane: Option<&Arc<Semaphore>>,
 ) -> Result<(), StoreError> {
     let (answer, outcome) = oneshot::channel();
-    let (client, database) = (client.clone(), database.clone());
+    let (client, database, lane) = (client.clone(), database.clone(), lane.cloned());
     tokio::spawn(async move {
+        let _turn = match lane {
+            Some(lane) => lane.acquire_owned().await.ok(),
+            None => None,
+        };
         let outcome = run_to_end(&client, &database, &commands, &answer).await;
         answer.send(outcome).ok();
     });

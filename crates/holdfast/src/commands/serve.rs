@@ -41,7 +41,8 @@ pub(super) async fn run(config: &Config, terminal: &mut Terminal<'_>) -> Result<
         tracing::warn!("background work did not end in time");
     }
     tracing::info!("stopped");
-    served.map_err(|error| Failure::because(&error))
+    // Until here: background work may use database connections that live on these threads.
+    served.map(drop).map_err(|error| Failure::because(&error))
 }
 
 /// Lets the process open as many files as it may at most: a connection is one, and shells start programs with

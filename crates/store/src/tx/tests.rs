@@ -94,6 +94,23 @@ async fn whatever_was_read_guards_the_commit() {
 }
 
 #[tokio::test]
+async fn what_was_only_fetched_guards_nothing() {
+    let store = memory();
+    put(&store, &note("shared", &[], 1)).await;
+    put(&store, &note("own", &[], 1)).await;
+    for (looks, outcome) in [(false, Committed::Yes), (true, Committed::Conflict)] {
+        let mut tx = Tx::new(&store);
+        tx.prefetch(&[key("shared"), key("own")]).await.unwrap();
+        if looks {
+            assert!(tx.get::<Note>(&key("shared")).await.unwrap().is_some());
+        }
+        tx.put(&note("own", &[], 2)).await.unwrap();
+        put(&store, &note("shared", &[], 9)).await;
+        assert_eq!(tx.commit().await.unwrap(), outcome);
+    }
+}
+
+#[tokio::test]
 async fn the_difference_of_the_indexes_is_written() {
     let store = memory();
     put(&store, &note("a", &["x", "y"], 1)).await;

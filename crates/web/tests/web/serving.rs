@@ -3,7 +3,7 @@
 use crate::site::{ADMIN, Site, get, own_index};
 use holdfast_testkit::Http;
 use holdfast_testkit::packages::CrateBuilder;
-use holdfast_web::{ServeOptions, serve};
+use holdfast_web::{ServeOptions, Threads, serve};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -14,7 +14,7 @@ struct Running {
     site: Site,
     address: SocketAddr,
     end: oneshot::Sender<()>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<std::io::Result<Threads>>,
 }
 
 impl Running {
@@ -44,7 +44,7 @@ impl Running {
     async fn finish(self) {
         // Some tests have ended it already.
         let _ = self.end.send(());
-        self.serving.await.unwrap().unwrap();
+        drop(self.serving.await.unwrap().unwrap());
     }
 }
 
@@ -110,7 +110,7 @@ async fn a_shutdown_finishes_what_is_begun() {
     begun.send(()).unwrap();
     let (status, connection, rest) = upload.await.unwrap();
     assert_eq!((status, connection.as_deref(), rest.len()), (200, Some("close"), 0));
-    running.serving.await.unwrap().unwrap();
+    drop(running.serving.await.unwrap().unwrap());
     let refused = tokio::task::spawn_blocking(move || Http::try_connect(address).is_err()).await.unwrap();
     assert!(refused, "nobody listens any more");
 }
