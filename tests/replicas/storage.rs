@@ -3,8 +3,9 @@
 
 use crate::support::{REPLICAS, Release, Site};
 use holdfast_servers::{Act, Front, Kind, Request, seen_within};
-use holdfast_testkit::{Answer, noise};
+use holdfast_testkit::{Answer, Project, Server, noise};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How soon after the end of the trouble every replica must work again.
@@ -67,8 +68,7 @@ fn bent(mut answer: Vec<u8>) -> Vec<u8> {
 fn an_object_store_in_trouble_hides_nothing() {
     let (Some(store), Some(database)) = (Kind::S3.start(), Kind::Redis.start()) else { return };
     let place = store.place();
-    let address: SocketAddr =
-        place.split("endpoint=http://").nth(1).unwrap().split('&').next().unwrap().parse().unwrap();
+    let address = address_in(&place);
     let front = Front::before(address);
     let place = place.replace(&address.to_string(), &front.address().to_string());
     let site = Site::on(Kind::Redis, &database.place(), Some(&place), |builder| {
@@ -145,4 +145,46 @@ fn recover(site: &Site, trouble: &Trouble, releases: &[&Release]) -> Duration {
         }
     }
     began.elapsed()
+}
+
+/// Cargo follows the server's redirect to the store, which checks the signature and never sees the token.
+#[test]
+fn downloads_can_come_from_the_store_itself() {
+    let Some(store) = Kind::S3.start() else { return };
+    let place = store.place();
+    let front = Front::before(address_in(&place));
+    let place = place.replace(&address_in(&place).to_string(), &front.address().to_string());
+    let server = Server::builder().storage(&format!("{place}&presign=60")).start();
+    let cargo = server.cargo();
+    Project::library("alpha", "1.0.0").publish(&cargo);
+
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let record = seen.clone();
+    front.script(move |request| {
+        record.lock().unwrap().push(request.clone());
+        Act::Forward
+    });
+    let program =
+        Project::program("consumer", "0.1.0", &["alpha::name()"]).depends("alpha", "1").write(&cargo);
+    assert_eq!(cargo.ok(&program, "run --quiet").stdout.trim(), "alpha 1.0.0");
+    let from_cargo: Vec<Request> =
+        seen.lock().unwrap().drain(..).filter(|request| request.line.contains("X-Amz-Signature=")).collect();
+    assert_eq!(from_cargo.len(), 1, "{from_cargo:?}");
+    assert_eq!(from_cargo[0].header("authorization"), None, "the store was told the token");
+
+    let path = "/r/main/dl/alpha/1.0.0/download";
+    let answer = server.http().get(path).expect_status(302);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert!(answer.header("location").unwrap().starts_with(&format!("http://{}/", front.address())));
+    server.anonymous().get(path).expect_status(401);
+    server.http().get("/r/main/dl/alpha/9.9.9/download").expect_status(404);
+    front.script(|_| Act::Answer(404, "<Error/>".to_owned()));
+    server.http().get(path).expect_status(503);
+    let log = server.log();
+    assert!(!log.contains("X-Amz-Signature"), "whoever reads the log could read the file:\n{log}");
+    server.assert_unharmed();
+}
+
+fn address_in(place: &str) -> SocketAddr {
+    place.split("endpoint=http://").nth(1).unwrap().split('&').next().unwrap().parse().unwrap()
 }

@@ -153,7 +153,14 @@ fn servers() -> Result<Outcome> {
 
 /// The engines and object stores on which cargo's own suite runs again: the names of `Kind::scheme`. (`tests`
 /// ran it on the default.)
-const PLACES: &[(&str, Option<&str>)] = &[("postgres", None)];
+const PLACES: &[(&str, Option<&str>)] = &[
+    ("redb", None),
+    ("postgres", None),
+    ("mysql", None),
+    ("redis", None),
+    ("mongodb", None),
+    ("dynamodb", Some("s3")),
+];
 
 /// One process for each engine, so that each starts one database server.
 fn engines() -> Result<Outcome> {

@@ -114,6 +114,11 @@ impl Backend {
         }
     }
 
+    /// See [`crate::Blobs::signs`].
+    pub(crate) fn signs(&self) -> bool {
+        matches!(self, Backend::Objects(objects) if objects.signs())
+    }
+
     pub(crate) async fn presigned(&self, sha256: Sha256) -> Result<Option<Url>, BlobError> {
         match self {
             Backend::Local(_) => Ok(None),

@@ -134,6 +134,11 @@ impl Blobs {
         self.0.backend.presigned(*sha256).await
     }
 
+    /// Whether [`Blobs::presigned`] gives URLs.
+    pub fn signs(&self) -> bool {
+        self.0.backend.signs()
+    }
+
     /// A part of the blob; see [`Blob::slice`].
     pub async fn get_range(&self, sha256: &Sha256, range: Range<u64>) -> Result<Blob, BlobError> {
         self.get(sha256).await?.slice(range)

@@ -129,6 +129,11 @@ impl Objects {
         Ok(found.map(|meta| meta.size))
     }
 
+    /// See [`crate::Blobs::signs`].
+    pub(crate) fn signs(&self) -> bool {
+        self.presigning.is_some()
+    }
+
     /// See [`crate::Blobs::presigned`].
     pub(crate) async fn presigned(&self, sha256: Sha256) -> Result<Option<Url>, BlobError> {
         let Some(Presigning { signer, lifetime }) = &self.presigning else { return Ok(None) };

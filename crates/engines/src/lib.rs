@@ -11,6 +11,7 @@
 //! | `redis://…`, `rediss://…` | Redis or Valkey with its log, any number of processes |
 //! | `sqlite:PATH` | one file, several processes of one machine |
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 #[cfg(any(feature = "dynamodb", feature = "mysql", feature = "postgres"))]
@@ -100,11 +101,20 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
 }
 
 /// As [`open`], with options.
+///
+/// Boxed here, so that the drivers are compiled with this crate and not once more with each that opens a store.
+pub fn open_with<'a>(url: &'a str, options: &'a Options) -> Opening<'a> {
+    Box::pin(open_any(url, options))
+}
+
+/// What [`open_with`] gives.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Store>, OpenError>> + Send + 'a>>;
+
 #[cfg_attr(
     not(any(feature = "mysql", feature = "postgres", feature = "sqlite")),
     expect(unused_variables, reason = "no engine of this build takes options")
 )]
-pub async fn open_with(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
+async fn open_any(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(Memory::new())),
         #[cfg(feature = "redb")]

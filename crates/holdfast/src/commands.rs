@@ -35,21 +35,21 @@ pub fn run(
     match command {
         Command::Serve => {
             logging::start(&config)?;
-            runtime::for_server()?.block_on(serve::run(&config, terminal))
+            runtime::finish(&runtime::for_server()?, serve::run(&config, terminal))
         }
         Command::Export(command) => {
-            runtime::for_server()?.block_on(moving::export(&command, &config, terminal))
+            runtime::finish(&runtime::for_server()?, moving::export(&command, &config, terminal))
         }
         Command::Import(command) => {
-            runtime::for_server()?.block_on(moving::import(&command, &config, terminal))
+            runtime::finish(&runtime::for_server()?, moving::import(&command, &config, terminal))
         }
         Command::Backup(command) => {
-            runtime::for_server()?.block_on(moving::backup(&command, &config, terminal))
+            runtime::finish(&runtime::for_server()?, moving::backup(&command, &config, terminal))
         }
         Command::Restore(command) => {
-            runtime::for_server()?.block_on(moving::restore(&command, &config, terminal))
+            runtime::finish(&runtime::for_server()?, moving::restore(&command, &config, terminal))
         }
-        command => runtime::for_command()?.block_on(administrate(command, &config, terminal)),
+        command => runtime::finish(&runtime::for_command()?, administrate(command, &config, terminal)),
     }
 }
 

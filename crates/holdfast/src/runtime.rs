@@ -1,5 +1,7 @@
 //! The async runtime, built by hand so that its size follows from the command.
 
+use std::pin::Pin;
+
 use tokio::runtime::{Builder, Runtime};
 
 use crate::failure::Failure;
@@ -13,6 +15,13 @@ pub fn for_server() -> Result<Runtime, Failure> {
 /// For the commands that do one thing and end: the main thread.
 pub fn for_command() -> Result<Runtime, Failure> {
     built(&mut Builder::new_current_thread())
+}
+
+/// Does the work to its end. It is boxed because the runtime has several places that go on with it, and each would
+/// hold a copy of all that a command does.
+pub fn finish<T>(runtime: &Runtime, work: impl Future<Output = T>) -> T {
+    let work: Pin<Box<dyn Future<Output = T> + '_>> = Box::pin(work);
+    runtime.block_on(work)
 }
 
 fn built(builder: &mut Builder) -> Result<Runtime, Failure> {

@@ -61,6 +61,26 @@ impl Holdfast {
         Ok(Some(OpenDownload { file, sha256 }))
     }
 
+    /// The address under which the storage itself hands out the file for a while, to whoever has it; `None`
+    /// where the storage does not do so or was not asked to.
+    pub async fn signed_download(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        name: &CrateName,
+        version: &Version,
+    ) -> Result<Option<String>> {
+        if !self.blobs.signs() {
+            return Ok(None);
+        }
+        let (sha256, _) = self.locate(actor, registry, name, version).await?;
+        let url = self.blobs.presigned(&sha256).await.map_err(|error| lost(error, name, version))?;
+        if url.is_some() {
+            self.count_download(registry, name, version);
+        }
+        Ok(url.map(String::from))
+    }
+
     /// The digest and size of the file that the actor may have.
     async fn locate(
         &self,

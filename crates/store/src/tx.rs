@@ -161,12 +161,11 @@ impl Tx {
     }
 
     fn current<E: Entity>(&mut self, key: &Key) -> Result<Option<E>, StoreError> {
-        let body = match self.writes.get(key) {
-            Some(write) => write.change.body(),
-            None => {
-                self.looked_at.insert(key.clone());
-                self.seen.get(key).and_then(Option::as_ref).map(|doc| &*doc.body)
-            }
+        let body = if let Some(write) = self.writes.get(key) {
+            write.change.body()
+        } else {
+            self.looked_at.insert(key.clone());
+            self.seen.get(key).and_then(Option::as_ref).map(|doc| &*doc.body)
         };
         body.map(|body| decode(key, body)).transpose()
     }

@@ -1,20 +1,28 @@
 //! The commands of the binary, on the data of a server that runs or does not.
 
 use crate::process::{Ran, binary, clean, run};
+use crate::server::Process;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 /// Calls `holdfast …` on one data folder.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Cli {
     data: PathBuf,
     variables: Vec<(String, String)>,
+    pauses: Option<Arc<Process>>,
 }
 
 impl Cli {
     /// The commands on `data`.
     pub fn on(data: &Path) -> Cli {
-        Cli { data: data.to_owned(), variables: Vec::new() }
+        Cli { data: data.to_owned(), variables: Vec::new(), pauses: None }
+    }
+
+    /// The same, for data that only one process can open: its server pauses for each command.
+    pub(crate) fn instead_of(self, server: &Arc<Process>) -> Cli {
+        Cli { pauses: Some(server.clone()), ..self }
     }
 
     /// Sets an environment variable.
@@ -37,7 +45,15 @@ impl Cli {
         clean(&mut command).args(line.split_whitespace()).args(arguments).arg("--data").arg(&self.data);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.data.parent().unwrap_or(&self.data));
-        run(&mut command, "")
+        let paused = self.pauses.as_ref().filter(|server| server.is_running());
+        if let Some(server) = paused {
+            server.stop();
+        }
+        let ran = run(&mut command, "");
+        if let Some(server) = paused {
+            server.start();
+        }
+        ran
     }
 
     /// Runs a command that must succeed, and gives its result.

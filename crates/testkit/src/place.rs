@@ -7,14 +7,22 @@ use std::sync::OnceLock;
 /// The database of the next server, on the engine of `HOLDFAST_TEST_ENGINE`; `None` for the default.
 ///
 /// One database server serves all tests of a process. It ends with the process.
-#[expect(clippy::disallowed_methods, reason = "a test is told by its environment which engine to use")]
 pub(crate) fn database() -> Option<String> {
     static SHARED: OnceLock<Box<dyn holdfast_servers::Server>> = OnceLock::new();
-    let engine = std::env::var("HOLDFAST_TEST_ENGINE").ok()?;
-    if engine == "redb" {
+    if is_for_one_process() {
         return Some("redb:{data}/holdfast.redb".to_owned());
     }
-    Some(shared(&SHARED, &engine))
+    Some(shared(&SHARED, &engine()?))
+}
+
+/// Whether the engine of `HOLDFAST_TEST_ENGINE` lets no other process in.
+pub(crate) fn is_for_one_process() -> bool {
+    engine().as_deref() == Some("redb")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment which engine to use")]
+fn engine() -> Option<String> {
+    std::env::var("HOLDFAST_TEST_ENGINE").ok()
 }
 
 /// The storage of the next server, on the store of `HOLDFAST_TEST_STORAGE`; `None` for the default.

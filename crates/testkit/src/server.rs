@@ -11,6 +11,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 /// How a server is started.
@@ -85,13 +86,21 @@ impl ServerBuilder {
             let secret = RandomState::new().build_hasher().finish();
             format!("bootstrap-secret-{secret:016x}")
         });
-        let mut server = Server { builder: self, port: Port::free(), token, data, home, running: None };
+        let is_alone = self.is_alone();
+        let process =
+            Process { builder: self, port: Port::free(), token, data, home, running: Mutex::default() };
+        let mut server = Server { process: Arc::new(process), is_alone };
         server.restart();
         server
     }
 }
 
 impl ServerBuilder {
+    /// Whether its engine lets no other process in.
+    fn is_alone(&self) -> bool {
+        self.data.is_none() && self.database.is_none() && place::is_for_one_process()
+    }
+
     /// Names the places in the folder's own configuration file, where the command line finds them too.
     fn configure(&self, data: &Path) {
         let is_given = self.data.is_some();
@@ -111,12 +120,18 @@ impl ServerBuilder {
 
 /// A server under test. Dropping it ends its process.
 pub struct Server {
+    process: Arc<Process>,
+    is_alone: bool,
+}
+
+/// How the server's process is started and ended, for the server and for the command line beside it.
+pub(crate) struct Process {
     builder: ServerBuilder,
     port: Port,
     token: String,
     data: PathBuf,
     home: TempDir,
-    running: Option<Running>,
+    running: Mutex<Option<Running>>,
 }
 
 /// Fields are dropped in this order: the watchdog is told last.
@@ -139,7 +154,7 @@ impl Server {
 
     /// Where it listens; the same after a restart.
     pub fn address(&self) -> SocketAddr {
-        self.port.address()
+        self.process.address()
     }
 
     /// The address that clients write, without a slash at the end.
@@ -154,17 +169,17 @@ impl Server {
 
     /// The admin's token.
     pub fn token(&self) -> &str {
-        &self.token
+        &self.process.token
     }
 
     /// The folder with everything that the server stores.
     pub fn data(&self) -> &Path {
-        &self.data
+        &self.process.data
     }
 
     /// A connection that sends the admin's token.
     pub fn http(&self) -> Http {
-        Http::connect(self.address()).with_token(&self.token)
+        Http::connect(self.address()).with_token(self.token())
     }
 
     /// A connection without a token.
@@ -172,14 +187,16 @@ impl Server {
         Http::connect(self.address())
     }
 
-    /// The command line on the same data.
+    /// The command line on the same data. Where the engine lets no other process in, the server pauses for each
+    /// command.
     pub fn cli(&self) -> Cli {
-        Cli::on(&self.data)
+        let cli = Cli::on(self.data());
+        if self.is_alone { cli.instead_of(&self.process) } else { cli }
     }
 
     /// The real cargo in a new home, with the admin's token for the registry `main`.
     pub fn cargo(&self) -> Cargo {
-        Cargo::with_registry("main", &self.index("main")).token(&self.token)
+        Cargo::with_registry("main", &self.index("main")).token(self.token())
     }
 
     /// Publishes a version that only has a name, and must succeed.
@@ -191,51 +208,110 @@ impl Server {
 
     /// What it printed as results.
     pub fn stdout(&self) -> String {
-        read(&self.home.path().join("stdout"))
+        read(&self.process.home.path().join("stdout"))
     }
 
     /// What it logged.
     pub fn log(&self) -> String {
-        read(&self.home.path().join("stderr"))
+        self.process.log()
     }
 
     /// Asks it to end, without waiting.
     pub fn ask_to_stop(&self) {
-        signal("TERM", self.running().child.id());
+        self.process.ask_to_stop();
     }
 
     /// Waits until it has ended by itself.
     #[track_caller]
     pub fn wait_for_end(&mut self) -> ExitStatus {
-        let mut running = self.running.take().expect("the server runs");
-        let ended =
-            seen_within(PATIENCE, || running.child.try_wait().expect("our own child can be waited for"));
-        let status = ended.unwrap_or_else(|| {
-            end(&mut running.child);
-            panic!("the server did not end within {} s; it logged\n{}", PATIENCE.as_secs(), self.log())
-        });
-        drop(running);
-        status
+        self.process.wait_for_end()
     }
 
     /// Asks it to end and makes sure that it says all went well.
     #[track_caller]
     pub fn stop(&mut self) {
-        self.ask_to_stop();
-        let status = self.wait_for_end();
-        assert!(status.success(), "the server ended with {status}; it logged\n{}", self.log());
+        self.process.stop();
     }
 
     /// Ends it as a crash would.
     pub fn kill(&mut self) {
-        let mut running = self.running.take().expect("the server runs");
-        end(&mut running.child);
+        assert!(self.process.end(), "the server runs");
     }
 
     /// Starts it again on the same data and port.
     #[track_caller]
     pub fn restart(&mut self) {
-        assert!(self.running.is_none(), "the server runs already");
+        self.process.start();
+    }
+
+    /// Makes sure that the server lives, that nothing panicked, and that its log tells no secret.
+    #[track_caller]
+    pub fn assert_unharmed(&self) {
+        self.anonymous().get("/livez").expect_status(200);
+        let log = self.log();
+        assert!(!log.contains("panic"), "something panicked:\n{log}");
+        assert!(!log.contains(self.token()), "the log tells the token:\n{log}");
+    }
+
+    /// Waits until the search index knows `count` crates of `main`, since it follows publishes a little later.
+    #[track_caller]
+    pub fn wait_until_searchable(&self, count: u64) {
+        let mut http = self.http();
+        until(&format!("{count} crates in the search index"), || {
+            let found = http.get("/r/main/api/v1/crates?per_page=1").expect_status(200).json();
+            (found["meta"]["total"] == count).then_some(())
+        });
+    }
+}
+
+impl Process {
+    fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    fn log(&self) -> String {
+        read(&self.home.path().join("stderr"))
+    }
+
+    /// Whether it was started and has not ended.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running().is_some()
+    }
+
+    fn ask_to_stop(&self) {
+        signal("TERM", self.running().as_ref().expect("the server runs").child.id());
+    }
+
+    #[track_caller]
+    fn wait_for_end(&self) -> ExitStatus {
+        let mut running = self.running().take().expect("the server runs");
+        let ended =
+            seen_within(PATIENCE, || running.child.try_wait().expect("our own child can be waited for"));
+        ended.unwrap_or_else(|| {
+            end(&mut running.child);
+            panic!("the server did not end within {} s; it logged\n{}", PATIENCE.as_secs(), self.log())
+        })
+    }
+
+    /// Ends it in order.
+    #[track_caller]
+    pub(crate) fn stop(&self) {
+        self.ask_to_stop();
+        let status = self.wait_for_end();
+        assert!(status.success(), "the server ended with {status}; it logged\n{}", self.log());
+    }
+
+    /// Ends it at once, if it runs.
+    fn end(&self) -> bool {
+        let Some(mut running) = self.running().take() else { return false };
+        end(&mut running.child);
+        true
+    }
+
+    /// Starts it and waits until it is ready.
+    #[track_caller]
+    pub(crate) fn start(&self) {
+        assert!(!self.is_running(), "the server runs already");
         let mut child = self.command().spawn().expect("the binary can be started");
         let watchdog = Watchdog::over(child.id());
         let address = self.address();
@@ -252,30 +328,11 @@ impl Server {
             end(&mut child);
             panic!("the server was not ready within {} s; it logged\n{}", PATIENCE.as_secs(), self.log());
         }
-        self.running = Some(Running { child, _watchdog: watchdog });
+        *self.running() = Some(Running { child, _watchdog: watchdog });
     }
 
-    /// Makes sure that the server lives, that nothing panicked, and that its log tells no secret.
-    #[track_caller]
-    pub fn assert_unharmed(&self) {
-        self.anonymous().get("/livez").expect_status(200);
-        let log = self.log();
-        assert!(!log.contains("panic"), "something panicked:\n{log}");
-        assert!(!log.contains(&self.token), "the log tells the token:\n{log}");
-    }
-
-    /// Waits until the search index knows `count` crates of `main`, since it follows publishes a little later.
-    #[track_caller]
-    pub fn wait_until_searchable(&self, count: u64) {
-        let mut http = self.http();
-        until(&format!("{count} crates in the search index"), || {
-            let found = http.get("/r/main/api/v1/crates?per_page=1").expect_status(200).json();
-            (found["meta"]["total"] == count).then_some(())
-        });
-    }
-
-    fn running(&self) -> &Running {
-        self.running.as_ref().expect("the server runs")
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn command(&self) -> Command {
@@ -298,9 +355,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            end(&mut running.child);
-        }
+        self.process.end();
         if std::thread::panicking() {
             let log = self.log();
             let mut last: Vec<String> =

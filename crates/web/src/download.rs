@@ -10,7 +10,9 @@ use axum::body::Body;
 use axum::extract::State;
 use holdfast_registry::Actor;
 use holdfast_types::{CrateName, RegistryName, Version};
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use std::sync::Arc;
 
@@ -32,6 +34,9 @@ pub(crate) async fn download(
     version: &Version,
     request: &HeaderMap,
 ) -> Result<Response<WebBody>> {
+    if let Some(address) = shared.holdfast.signed_download(actor, registry, krate, version).await? {
+        return redirect(&address);
+    }
     let file = shared.holdfast.download(actor, registry, krate, version).await?;
     let etag = format!("\"{}\"", file.sha256);
     let mut response = Response::new(WebBody::Empty);
@@ -60,6 +65,15 @@ pub(crate) async fn download(
             *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
         }
     }
+    Ok(response)
+}
+
+/// Sends the client to the storage. Not to be kept: the address is good for this client and for a while.
+fn redirect(address: &str) -> Result<Response<WebBody>> {
+    let mut response = Response::new(WebBody::Empty);
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(LOCATION, header(address)?);
     Ok(response)
 }
 
