@@ -102,7 +102,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
 
 /// As [`open`], with options.
 ///
-/// Boxed here, so that the drivers are compiled with this crate and not once more with each that opens a store.
+/// Boxed here, so that the drivers are compiled once, and not again by everybody who opens a store.
 pub fn open_with<'a>(url: &'a str, options: &'a Options) -> Opening<'a> {
     Box::pin(open_any(url, options))
 }
