@@ -6,7 +6,7 @@ use crate::entity::{CrateHead, Version as Stored};
 use crate::error::Result;
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, limited_reader, no_such_crate, require};
-use holdfast_store::{Pages, Scan, scan, scan_all};
+use holdfast_store::{Scan, scan, scan_all};
 use holdfast_types::{CanonicalName, CrateName, RegistryName, VersionKey};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -150,18 +150,5 @@ impl Holdfast {
                 }
             }
         }
-    }
-
-    /// How many crates a registry has with at least one version. Walks them all.
-    pub async fn count_crates(&self, actor: &Actor, registry: &RegistryName) -> Result<u64> {
-        let record = self.registry(registry).await?;
-        require(actor, Action::Browse(&record))?;
-        let part = CrateHead::part(registry);
-        let mut pages = Pages::new(&*self.store, part);
-        let mut count = 0;
-        while let Some(heads) = pages.next_entities::<CrateHead>().await? {
-            count += heads.iter().filter(|(_, head)| head.max_version.is_some()).count() as u64;
-        }
-        Ok(count)
     }
 }

@@ -4,6 +4,8 @@ use crate::error::{Failure, Result};
 use crate::extract::Origin;
 use crate::web::Shared;
 use axum::extract::FromRequestParts;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
 use holdfast_registry::{Actor, Error, Holdfast, Kind};
 use holdfast_types::TokenSecret;
 use http::header::AUTHORIZATION;
@@ -57,27 +59,15 @@ fn password(encoded: &str) -> Result<String, Error> {
     Ok(if password.is_empty() { user } else { password }.to_owned())
 }
 
+/// Tools pad or not, and use either alphabet.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=');
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut bits, mut count) = (0_u32, 0);
-    for digit in text.bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).expect("eight bits"));
-        }
-    }
-    Some(bytes)
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    LENIENT.decode(text.replace('-', "+").replace('_', "/")).ok()
 }
 
 impl FromRequestParts<Arc<Shared>> for Caller {
