@@ -86,10 +86,9 @@ impl ServerBuilder {
             let secret = RandomState::new().build_hasher().finish();
             format!("bootstrap-secret-{secret:016x}")
         });
-        let is_alone = self.is_alone();
         let process =
             Process { builder: self, port: Port::free(), token, data, home, running: Mutex::default() };
-        let mut server = Server { process: Arc::new(process), is_alone };
+        let mut server = Server { process: Arc::new(process) };
         server.restart();
         server
     }
@@ -121,7 +120,6 @@ impl ServerBuilder {
 /// A server under test. Dropping it ends its process.
 pub struct Server {
     process: Arc<Process>,
-    is_alone: bool,
 }
 
 /// How the server's process is started and ended, for the server and for the command line beside it.
@@ -191,7 +189,7 @@ impl Server {
     /// command.
     pub fn cli(&self) -> Cli {
         let cli = Cli::on(self.data());
-        if self.is_alone { cli.instead_of(&self.process) } else { cli }
+        if self.process.builder.is_alone() { cli.instead_of(&self.process) } else { cli }
     }
 
     /// The real cargo in a new home, with the admin's token for the registry `main`.
