@@ -6,7 +6,8 @@ use std::sync::Arc;
 use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
 use reqsign_aws_v4::{Credential, DefaultCredentialProvider};
-use reqsign_core::{Context, FileRead, OsEnv, ProvideCredential, SigningCredential};
+use reqsign_core::{Context, OsEnv, ProvideCredential, SigningCredential};
+use reqsign_file_read_tokio::TokioFileRead;
 use reqsign_http_send_reqwest::ReqwestHttpSend;
 use tokio::sync::Mutex;
 
@@ -21,8 +22,10 @@ pub(crate) struct Ambient {
 impl Ambient {
     /// Nothing is fetched yet.
     pub(crate) fn new(http: reqwest::Client, profile: Option<String>) -> Ambient {
-        let context =
-            Context::new().with_env(OsEnv).with_file_read(Files).with_http_send(ReqwestHttpSend::new(http));
+        let context = Context::new()
+            .with_env(OsEnv)
+            .with_file_read(TokioFileRead)
+            .with_http_send(ReqwestHttpSend::new(http));
         let builder = DefaultCredentialProvider::builder();
         let provider = match profile {
             Some(profile) => builder.with_profile(profile).build(),
@@ -63,19 +66,5 @@ impl CredentialProvider for Ambient {
         });
         *last = Some((credential, Arc::clone(&ready)));
         Ok(ready)
-    }
-}
-
-/// Reads the shared configuration.
-#[derive(Clone, Copy, Debug)]
-struct Files;
-
-impl FileRead for Files {
-    async fn file_read(&self, path: &str) -> reqsign_core::Result<Vec<u8>> {
-        let path = path.to_owned();
-        let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
-        let failed =
-            |error: std::io::Error| reqsign_core::Error::unexpected("cannot read it").with_source(error);
-        read.map_err(std::io::Error::other).flatten().map_err(failed)
     }
 }

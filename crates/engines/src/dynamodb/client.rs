@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqsign_aws_v4::{Credential, DefaultCredentialProvider, RequestSigner, StaticCredentialProvider};
-use reqsign_core::{Context, FileRead, OsEnv, Signer};
+use reqsign_core::{Context, OsEnv, Signer};
+use reqsign_file_read_tokio::TokioFileRead;
 use reqsign_http_send_reqwest::ReqwestHttpSend;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -188,7 +189,7 @@ fn region_of_environment() -> Option<String> {
 fn signer(address: &Address, region: &str, http: &reqwest::Client) -> Signer<Credential> {
     let context = Context::new()
         .with_env(OsEnv)
-        .with_file_read(Files)
+        .with_file_read(TokioFileRead)
         .with_http_send(ReqwestHttpSend::new(http.clone()));
     let signer = RequestSigner::new("dynamodb", region);
     match (&address.keys, &address.profile) {
@@ -200,19 +201,5 @@ fn signer(address: &Address, region: &str, http: &reqwest::Client) -> Signer<Cre
             Signer::new(context, ambient, signer)
         }
         (None, None) => Signer::new(context, DefaultCredentialProvider::new(), signer),
-    }
-}
-
-/// Reads the shared configuration.
-#[derive(Clone, Copy, Debug)]
-struct Files;
-
-impl FileRead for Files {
-    async fn file_read(&self, path: &str) -> reqsign_core::Result<Vec<u8>> {
-        let path = path.to_owned();
-        let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
-        let failed =
-            |error: std::io::Error| reqsign_core::Error::unexpected("cannot read it").with_source(error);
-        read.map_err(std::io::Error::other).flatten().map_err(failed)
     }
 }
