@@ -19,17 +19,25 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("holdfast-engines", &["store"]),
     ("holdfast-blobs", &["types"]),
     ("holdfast-search", &["types"]),
-    ("holdfast-registry", &["types", "package", "store", "blobs", "search"]),
-    ("holdfast-web", &["types", "package", "blobs", "registry"]),
-    ("holdfast", &["types", "package", "store", "engines", "blobs", "search", "registry", "web"]),
+    ("holdfast-identity", &["types"]),
+    ("cargo-credential-holdfast", &[]),
+    ("holdfast-registry", &["types", "package", "store", "blobs", "search", "identity"]),
+    ("holdfast-web", &["types", "package", "blobs", "identity", "registry"]),
+    ("holdfast", &["types", "package", "store", "engines", "blobs", "search", "identity", "registry", "web"]),
     ("holdfast-servers", &[]),
     (
         "holdfast-testkit",
-        &["types", "package", "store", "engines", "blobs", "search", "registry", "web", "servers"],
+        &[
+            "types", "package", "store", "engines", "blobs", "search", "identity", "registry", "web",
+            "servers",
+        ],
     ),
     (
         "holdfast-tests",
-        &["types", "package", "store", "engines", "blobs", "search", "registry", "web", "servers", "testkit"],
+        &[
+            "types", "package", "store", "engines", "blobs", "search", "identity", "registry", "web",
+            "servers", "testkit",
+        ],
     ),
     ("xtask", &["servers"]),
 ];
@@ -45,8 +53,15 @@ const TERRITORIES: &[(&[&str], &[&str], &str)] = &[
     (&["http-body", "http-body-util", "tower"], &["holdfast-web", "holdfast"], "only web knows HTTP"),
     (
         &["http", "reqwest", "reqsign-*"],
-        &["holdfast-web", "holdfast", "holdfast-engines", "holdfast-blobs"],
-        "only web, and clients of databases and file stores, know HTTP",
+        &[
+            "holdfast-web",
+            "holdfast",
+            "holdfast-engines",
+            "holdfast-blobs",
+            "holdfast-identity",
+            "cargo-credential-holdfast",
+        ],
+        "only web, and clients of other systems, know HTTP",
     ),
     (
         &[
@@ -149,7 +164,15 @@ fn engines_know_keys_and_bytes_only() {
 
 #[test]
 fn only_the_binary_reads_the_environment() {
-    let outside = ["crates/holdfast/", "crates/servers/", "crates/testkit/", "tests/", "xtask/", "fuzz/"];
+    let outside = [
+        "crates/holdfast/",
+        "crates/credential/src/environment.rs",
+        "crates/servers/",
+        "crates/testkit/",
+        "tests/",
+        "xtask/",
+        "fuzz/",
+    ];
     let reads = [["env::", "var"].concat(), ["env::", "args"].concat(), ["env::", "vars"].concat()];
     let mut problems = Vec::new();
     for (path, text) in sources() {

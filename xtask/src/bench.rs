@@ -6,6 +6,7 @@
 mod client;
 mod disk;
 mod engines;
+mod guessing;
 mod krate;
 mod load;
 mod nginx;
@@ -29,6 +30,7 @@ use table::Table;
 
 const PARTS: &[(&str, &str)] = &[
     ("index", "index file, 304 and gzip variant at 64 connections, processor time"),
+    ("guessing", "index file while a hundred guess passwords"),
     ("download", "crate files of 50 kB and 5 MB"),
     ("idle", "start and memory of an empty server"),
     ("publish", "latency with 20,000 crates, one publisher and eight"),
@@ -68,6 +70,9 @@ fn measure(plan: &Plan) -> Result<()> {
         let wants = |part: &str| plan.wants(part);
         if wants("index") || wants("download") {
             reads::side_by_side(plan, &binary, &mut table)?;
+        }
+        if wants("guessing") {
+            guessing::measure(plan, &binary, &mut table)?;
         }
         if wants("idle") {
             scale::idle(plan, &binary, &mut table)?;

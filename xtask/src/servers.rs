@@ -1,5 +1,5 @@
 //! The real databases and object stores that tests run against: from Debian where it has them, otherwise from
-//! `PyPI` into an environment of their own.
+//! `PyPI` or npm into an environment of their own.
 
 use std::fs;
 
@@ -14,7 +14,11 @@ const PACKAGES: &[Need] = &[
     Need { program: "mariadbd", package: "mariadb-server" },
     Need { program: "redis-server", package: "redis-server" },
     Need { program: "openssl", package: "openssl" },
+    Need { program: "slapd", package: "slapd" },
     Need { program: "python3", package: "python3" },
+    Need { program: "npm", package: "npm" },
+    Need { program: "chromium", package: "chromium" },
+    Need { program: "chromedriver", package: "chromium-driver" },
 ];
 
 /// Makes every server available, or says what to install.
@@ -23,7 +27,8 @@ pub(crate) fn provide() -> Result<()> {
     if !succeeds(command("python3").args(["-c", "import ensurepip, venv"])) {
         packages::install(&["python3-venv"])?;
     }
-    python_environment()
+    python_environment()?;
+    node_modules()
 }
 
 /// An environment with what `requirements.txt` names, made anew when that changes. The crate that starts the
@@ -40,5 +45,29 @@ fn python_environment() -> Result<()> {
     let mut pip = command(folder.join("bin/pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&wanted);
     check(&mut pip).context("the servers of the tests could not be installed")?;
+    Ok(fs::write(installed, wanted_text)?)
+}
+
+/// What `package.json` names, installed anew when that changes. The crate that starts the servers looks for it
+/// here.
+fn node_modules() -> Result<()> {
+    let folder = root().join("target").join("test-servers").join("node");
+    let wanted_text = fs::read_to_string(root().join("crates/servers/package.json"))?;
+    let installed = folder.join("installed.json");
+    if fs::read_to_string(&installed).is_ok_and(|text| text == wanted_text) {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("package.json"), &wanted_text)?;
+    let mut npm = command("npm");
+    npm.args([
+        "install",
+        "--no-package-lock",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--loglevel=error",
+    ]);
+    check(npm.current_dir(&folder)).context("the servers of the tests could not be installed")?;
     Ok(fs::write(installed, wanted_text)?)
 }

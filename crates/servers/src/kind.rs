@@ -80,6 +80,6 @@ impl Kind {
     clippy::disallowed_methods,
     reason = "a test is told by its environment whether the run is a full one"
 )]
-fn is_full_run() -> bool {
+pub(crate) fn is_full_run() -> bool {
     std::env::var_os("HOLDFAST_FULL").is_some()
 }

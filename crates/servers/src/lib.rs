@@ -10,6 +10,7 @@
 //! ```
 
 mod certificates;
+mod chromedriver;
 mod front;
 mod kind;
 mod port;
@@ -21,15 +22,20 @@ mod garage;
 mod mongodb;
 mod moto;
 mod mysql;
+mod oidc;
 mod postgres;
 mod python;
 mod redis;
 mod s3;
+mod slapd;
 
+pub use chromedriver::Chromedriver;
 pub use front::{Act, Front, Request};
 pub use kind::{Kind, MAY_BE_SKIPPED};
+pub use oidc::Oidc;
 pub use port::Port;
 pub use process::{Missing, Process, Program, Watchdog, signal};
+pub use slapd::Slapd;
 pub use wait::{PATIENCE, seen_within, until};
 
 /// A running server.

@@ -10,9 +10,11 @@ mod frame;
 mod index;
 mod metadata;
 mod name;
+mod password;
 mod principal;
 mod timestamp;
 mod token;
+mod trust;
 mod version;
 
 pub use api::{
@@ -25,9 +27,15 @@ pub use frame::{FrameError, FrameHead, FrameLimits};
 pub use index::{IndexDependency, IndexLine};
 pub use metadata::{MetadataDependency, MetadataError, PublishMetadata};
 pub use name::{CanonicalName, CrateName, DependencyAlias, FeatureName, NameError, RegistryName};
+pub use password::{Password, PasswordError};
 pub use principal::{Login, Principal, PrincipalError, TeamName};
 pub use timestamp::{Day, Timestamp, TimestampError};
 pub use token::{
     CratePattern, Endpoint, ScopeError, Scopes, SecretError, TokenId, TokenIdError, TokenSecret,
+};
+pub use trust::{
+    BUILDKITE_ISSUER, BuildkiteTrust, ClaimName, ClaimPattern, ClaimText, CustomTrust, CustomTrustError,
+    ForgejoTrust, GITHUB_ISSUER, GITLAB_ISSUER, GitRef, GithubTrust, GitlabTrust, IssuerUrl, Mismatch,
+    ProjectPath, Slug, TrustRule, TrustTextError, WorkflowFile,
 };
 pub use version::{PartialVersion, Version, VersionError, VersionKey, VersionReq};
