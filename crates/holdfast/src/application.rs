@@ -8,9 +8,11 @@ use holdfast_registry::{Holdfast, Outside, Parts, Settings};
 use holdfast_search::SearchIndex;
 use holdfast_types::TokenSecret;
 
+use crate::access;
 use crate::failure::Failure;
 use crate::options::Config;
 use crate::outside::RealOutside;
+use crate::providers;
 
 /// What the process is going to do, which decides what it opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,10 @@ pub enum Purpose {
 
 /// Opens the database and the storage, creating the data folder when there is none.
 pub async fn open(config: &Config, purpose: Purpose) -> Result<Holdfast, Failure> {
+    let problems = access::problems(config);
+    if !problems.is_empty() {
+        return Err(Failure::of(problems));
+    }
     make_data_folder(&config.data)?;
     let views = holdfast_engines::Options { views: holdfast_registry::VIEWS };
     let opening = holdfast_engines::open_with(config.database.as_str(), &views);
@@ -36,7 +42,11 @@ pub async fn open(config: &Config, purpose: Purpose) -> Result<Holdfast, Failure
         Purpose::Command => None,
     };
     let outside: Arc<dyn Outside> = Arc::new(RealOutside);
-    Ok(Holdfast::new(Parts { store, blobs, search, outside, settings: settings(config) }))
+    let providers = match (&config.providers, purpose) {
+        (Some(path), Purpose::Serve) => providers::read(path)?,
+        _ => Vec::new(),
+    };
+    Ok(Holdfast::new(Parts { store, blobs, search, outside, settings: settings(config), providers }))
 }
 
 /// The token that the operator chose for the first admin.
@@ -80,6 +90,12 @@ fn settings(config: &Config) -> Settings {
         store_read_limit: config.database_read_timeout,
         store_write_limit: config.database_write_timeout,
         index_cache_bytes: config.index_cache_size.bytes(),
+        password_cost: access::password_cost(config),
+        self_registration: access::self_registration(config),
+        session_idle: config.session_idle,
+        session_lifetime: config.session_lifetime,
+        token_default_lifetime: config.token_default_lifetime,
+        token_max_lifetime: config.token_max_lifetime,
         sweep_interval: config.sweep_interval,
         sweep_grace: config.sweep_grace,
     }

@@ -4,6 +4,7 @@ mod krate;
 mod moving;
 mod registry;
 mod token;
+mod trust;
 mod user;
 mod values;
 
@@ -13,10 +14,13 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use self::krate::{CrateCommand, OwnerCommand, VersionArguments};
 pub use self::moving::{Backup, Export, Import, Restore};
-pub use self::registry::{RegistryCommand, RegistryCreate, RegistryKind, RegistrySettings, RegistryUpdate};
+pub use self::registry::{
+    RegistryCommand, RegistryCreate, RegistryKind, RegistryRole, RegistrySettings, RegistryUpdate,
+};
 pub use self::token::{Scope, TokenCommand, TokenCreate};
-pub use self::user::{MemberCommand, Role, TeamCommand, UserAdd, UserCommand};
-pub use self::values::{CrateSpec, FieldList, VersionSpec};
+pub use self::trust::{KeyAdd, TrustArguments};
+pub use self::user::{MemberCommand, Role, TeamCommand, UserAdd, UserCommand, UserInvite};
+pub use self::values::{CrateSpec, FieldList, Since, VersionSpec};
 
 use crate::options::{Flags, attach_flags};
 
@@ -133,6 +137,18 @@ pub struct Audit {
     /// Only this action, such as `publish`
     #[arg(long)]
     pub action: Option<String>,
+    /// Only in this registry
+    #[arg(long, value_name = "NAME")]
+    pub registry: Option<String>,
+    /// Only about this: a user, a crate with all its versions, or one version as `CRATE@VERSION`
+    #[arg(long, value_name = "NAME")]
+    pub subject: Option<String>,
+    /// Only what was refused
+    #[arg(long)]
+    pub refused: bool,
+    /// Only since then: how long ago, such as `7d`, or a time such as `2026-01-31T12:00:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Since>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -6,8 +6,10 @@ mod moving;
 mod registry;
 mod serve;
 mod token;
+mod trust;
 mod upkeep;
 mod user;
+mod welcome;
 
 use std::fmt::Display;
 use std::fs;
@@ -62,7 +64,7 @@ async fn administrate(command: Command, config: &Config, terminal: &mut Terminal
         terminal.hint(&format!("this storage is new; the token of its user `admin` is {}", secret.reveal()));
     }
     match command {
-        Command::User(command) => user::run(command, holdfast, terminal).await,
+        Command::User(command) => user::run(command, config, holdfast, terminal).await,
         Command::Team(command) => user::run_team(command, holdfast, terminal).await,
         Command::Token(command) => token::run(command, holdfast, terminal).await,
         Command::Registry(command) => registry::run(command, holdfast, terminal).await,

@@ -3,6 +3,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that panics says where"))]
 
+mod access;
 pub mod application;
 pub mod cli;
 pub mod commands;
@@ -11,6 +12,7 @@ pub mod logging;
 pub mod options;
 mod outside;
 mod progress;
+mod providers;
 pub mod runtime;
 mod terminal;
 

@@ -30,8 +30,8 @@ pub use self::reference::reference_page;
 pub use self::spec::{OptionSpec, Section};
 pub use self::table::{Config, TABLE};
 pub use self::values::{
-    ByteSize, DatabaseUrl, IpRange, ListenAddress, LogFilter, LogFormat, OptionShape, OptionValue, PublicUrl,
-    RequiredField, Secret, Shown, StorageUrl, parse_duration,
+    ByteSize, DatabaseUrl, IpRange, ListenAddress, LogFilter, LogFormat, MailDomain, OptionShape,
+    OptionValue, PublicUrl, Registration, RequiredField, Secret, Shown, StorageUrl, parse_duration,
 };
 
 use self::file::FileValues;

@@ -25,7 +25,7 @@ fn show_prints_a_table() {
     insta::assert_snapshot!(shown.out);
     let short = run("config show", &[]);
     assert!(short.out.starts_with("key "), "{}", short.out);
-    assert!(!short.out.contains("default"), "{}", short.out);
+    assert!(!short.out.lines().any(|line| line.ends_with(" default")), "{}", short.out);
 }
 
 #[test]
@@ -63,6 +63,28 @@ fn check_says_ok_or_everything_that_is_wrong() {
     let bad = run("config check --listen 127.0.0.1:1 --listen 127.0.0.1:1", &variables);
     assert_eq!((bad.exit, bad.out.as_str()), (Exit::Failure, ""));
     insta::assert_snapshot!(bad.err.replace(&home.path().display().to_string(), "HOME"));
+}
+
+#[test]
+fn costs_of_passwords_go_together() {
+    let wrong = [("HOLDFAST_PASSWORD_MEMORY", "15KiB"), ("HOLDFAST_PASSWORD_LANES", "2")];
+    let check = run("config check", &wrong);
+    assert_eq!(check.exit, Exit::Failure);
+    insta::assert_snapshot!(check.err, @r"
+    error: the cost of passwords cannot be: memory cost is too small (`password-memory` is 15KiB, `password-passes` 2, `password-lanes` 2)
+    hint: each lane needs at least 8KiB of memory
+    ");
+    // A start says the same, before it makes anything.
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data").display().to_string();
+    let started = run("user list", &[wrong.as_slice(), &[("HOLDFAST_DATA", data.as_str())]].concat());
+    assert_eq!((started.exit, started.err), (Exit::Failure, check.err));
+    assert!(!home.path().join("data").exists());
+    let check = run("config check --session-idle 0s --token-max-lifetime 500ms", &[]);
+    insta::assert_snapshot!(check.err, @r"
+    error: `token-max-lifetime` is less than a second, so nobody could use what it is about
+    error: `session-idle` is less than a second, so nobody could use what it is about
+    ");
 }
 
 #[test]

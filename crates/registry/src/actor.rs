@@ -1,6 +1,6 @@
 //! Who is acting: the result of authentication, the input of every operation.
 
-use crate::entity::Role;
+use crate::entity::{Bound, Holder, Job, Purpose, RegistryRecord, Role};
 use holdfast_types::{Login, Principal, Scopes, TeamName, Timestamp, TokenId};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,29 +19,72 @@ pub struct Actor {
 pub enum Who {
     /// Nobody known.
     Anonymous,
-    /// A user or service account, through a token.
+    /// A user, a service account or a CI job, through a secret.
     Account(Arc<Account>),
     /// Whoever may run the binary on the server's own storage: the operator's command line.
     Operator,
 }
 
-/// A user with the token they came with, as of the last check.
+/// Whoever a secret stands for, with that secret, as of the last check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The user.
-    pub login: Login,
-    /// The most they may do.
+    /// The user or the job.
+    pub holder: Holder,
+    /// What they may do in every registry.
     pub role: Role,
     /// The teams they are in.
     pub teams: BTreeSet<TeamName>,
-    /// The token.
+    /// The secret.
     pub token: TokenId,
     /// What its owner calls it.
     pub label: String,
     /// What it may do within the role.
     pub scopes: Scopes,
+    /// Where it is accepted.
+    pub purpose: Purpose,
+    /// The one act that it is for.
+    pub bound: Option<Bound>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+}
+
+impl Account {
+    /// The user, if it is one.
+    pub fn login(&self) -> Option<&Login> {
+        self.holder.login()
+    }
+
+    /// What it is called in sentences and in the log.
+    pub fn name(&self) -> &str {
+        self.holder.name()
+    }
+
+    /// The job, if it is one.
+    pub fn job(&self) -> Option<&Job> {
+        match &self.holder {
+            Holder::Job(job) => Some(job),
+            Holder::Login(_) => None,
+        }
+    }
+
+    /// Whether it is somebody at a browser.
+    pub fn is_session(&self) -> bool {
+        matches!(self.purpose, Purpose::Session { .. })
+    }
+
+    /// What it may do in a registry: what it may everywhere, or more where the registry says so.
+    pub fn role_in(&self, registry: &RegistryRecord) -> Role {
+        let given = registry.roles.iter().filter(|(principal, _)| self.is(principal)).map(|(_, role)| *role);
+        given.fold(self.role, Role::max)
+    }
+
+    /// Whether a principal is this user or a team of theirs.
+    pub fn is(&self, principal: &Principal) -> bool {
+        match principal {
+            Principal::User(login) => self.login() == Some(login),
+            Principal::Team(team) => self.teams.contains(team),
+        }
+    }
 }
 
 impl Actor {
@@ -50,7 +93,7 @@ impl Actor {
         Actor { who: Who::Anonymous, address }
     }
 
-    /// A user, calling from an address.
+    /// A user or a job, calling from an address.
     pub fn account(account: Arc<Account>, address: Option<IpAddr>) -> Actor {
         Actor { who: Who::Account(account), address }
     }
@@ -75,21 +118,12 @@ impl Actor {
 
     /// The user, if it is one.
     pub fn login(&self) -> Option<&Login> {
-        self.as_account().map(|account| &account.login)
+        self.as_account().and_then(Account::login)
     }
 
     /// From where.
     pub fn address(&self) -> Option<IpAddr> {
         self.address
-    }
-
-    /// Whether one of these is the actor or a team of theirs.
-    pub fn is_among(&self, owners: &[Principal]) -> bool {
-        let Some(account) = self.as_account() else { return false };
-        owners.iter().any(|owner| match owner {
-            Principal::User(login) => *login == account.login,
-            Principal::Team(team) => account.teams.contains(team),
-        })
     }
 }
 
@@ -98,7 +132,7 @@ impl fmt::Display for Actor {
         match &self.who {
             Who::Anonymous => f.write_str("anonymous"),
             Who::Operator => f.write_str("operator"),
-            Who::Account(account) => account.login.fmt(f),
+            Who::Account(account) => f.write_str(account.name()),
         }
     }
 }

@@ -45,10 +45,33 @@ pub struct AuditFilter {
     pub actor: Option<String>,
     /// Only this verb.
     pub action: Option<String>,
+    /// Only in this registry.
+    pub registry: Option<RegistryName>,
+    /// Only about this: `alice`, `foo` with all its versions, or `foo@1.0.0`.
+    pub subject: Option<String>,
+    /// Only refusals.
+    pub refused: bool,
+    /// Only entries since then.
+    pub since: Option<Timestamp>,
     /// Only entries older than the one with this id: the next page.
     pub before: Option<String>,
     /// At most so many.
     pub limit: usize,
+}
+
+impl AuditFilter {
+    fn matches(&self, entry: &AuditEntry) -> bool {
+        self.actor.as_ref().is_none_or(|actor| *actor == entry.actor)
+            && self.action.as_ref().is_none_or(|action| *action == entry.action)
+            && self.registry.as_ref().is_none_or(|registry| entry.registry.as_ref() == Some(registry))
+            && self.subject.as_ref().is_none_or(|subject| is_about(&entry.subject, subject))
+            && (!self.refused || matches!(entry.outcome, Outcome::Refused(_)))
+    }
+}
+
+fn is_about(subject: &str, asked: &str) -> bool {
+    let rest = subject.strip_prefix(asked);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
 }
 
 impl Holdfast {
@@ -71,6 +94,7 @@ impl Holdfast {
             actor: actor.to_string(),
             login: actor.login().cloned(),
             token: actor.as_account().map(|account| account.token.clone()),
+            token_name: actor.as_account().map(|account| account.label.clone()),
             address: actor.address(),
             action: deed.action.to_owned(),
             registry: deed.registry.cloned(),
@@ -152,7 +176,8 @@ impl Holdfast {
         require(actor, Action::Administer)?;
         let began = read::<ServerRecord>(&*self.store, &ServerRecord::key_of()).await?;
         let oldest = began.map_or(self.outside.now(), |(_, server)| server.created_at);
-        let oldest = AuditEntry::part(oldest.minus(std::time::Duration::from_hours(24)));
+        let oldest = oldest.minus(std::time::Duration::from_hours(24));
+        let oldest = AuditEntry::part(filter.since.map_or(oldest, |since| since.max(oldest)));
         let mut month = self.outside.now();
         let mut found = Vec::new();
         loop {
@@ -168,7 +193,7 @@ impl Holdfast {
     async fn audit_month(&self, part: &str, filter: &AuditFilter, found: &mut Vec<AuditEntry>) -> Result<()> {
         let mut page = Scan {
             part: part.to_owned(),
-            after: None,
+            after: filter.since.map(|since| format!("{:012}000", since.unix_seconds())),
             before: filter.before.clone(),
             limit: 256,
             reverse: true,
@@ -177,10 +202,7 @@ impl Holdfast {
             let entries = scan::<AuditEntry>(&*self.store, &page).await?;
             let Some((_, last)) = entries.last() else { return Ok(()) };
             page.before = Some(last.id.clone());
-            let matching = entries.into_iter().map(|(_, entry)| entry).filter(|entry| {
-                filter.actor.as_ref().is_none_or(|actor| *actor == entry.actor)
-                    && filter.action.as_ref().is_none_or(|action| *action == entry.action)
-            });
+            let matching = entries.into_iter().map(|(_, entry)| entry).filter(|entry| filter.matches(entry));
             found.extend(matching.take(filter.limit - found.len()));
         }
         Ok(())
@@ -197,6 +219,20 @@ fn previous_month(moment: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crate_means_all_its_versions() {
+        for (subject, asked, expected) in [
+            ("foo", "foo", true),
+            ("foo@1.0.0", "foo", true),
+            ("foo@1.0.0", "foo@1.0.0", true),
+            ("foo@1.0.0", "foo@1.0", false),
+            ("foo-bar", "foo", false),
+            ("foo", "foo@1.0.0", false),
+        ] {
+            assert_eq!(is_about(subject, asked), expected, "{subject} {asked}");
+        }
+    }
 
     #[test]
     fn unknown_callers_cannot_fill_the_log() {

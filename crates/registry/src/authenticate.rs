@@ -2,14 +2,14 @@
 
 use crate::actor::{Account, Actor};
 use crate::clock::Outside;
-use crate::entity::{Token, TokenUse, User};
+use crate::entity::{Holder, Purpose, Role, Token, TokenUse, User};
 use crate::error::{Error, Kind, Result};
 use crate::fresh::{Fresh, Source};
 use crate::holdfast::Holdfast;
 use crate::settings::Settings;
 use holdfast_store::{Committed, Key, StoreError, Tx};
-use holdfast_types::{Login, Sha256, Timestamp, TokenId, TokenSecret};
-use std::collections::HashMap;
+use holdfast_types::{Login, Sha256, TeamName, Timestamp, TokenId, TokenSecret};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,20 +65,39 @@ impl TokenUses {
 }
 
 impl Holdfast {
-    /// Who presents a secret. A token that this process has seen lately costs no trip to the store.
+    /// Who presents an access token. One that this process has seen lately costs no trip to the store.
     pub async fn authenticate(&self, secret: &TokenSecret, address: Option<IpAddr>) -> Result<Actor> {
         self.authenticate_digest(secret.digest(), address).await
     }
 
     /// The same for a front that remembers the digest of a secret it saw before.
     pub async fn authenticate_digest(&self, digest: Sha256, address: Option<IpAddr>) -> Result<Actor> {
-        let known = self.account_cache.get(&digest, || digest, self).await?.ok_or_else(not_valid)?;
-        let now = self.outside.now();
-        if has_ended(known.account.expires_at, now) {
+        let known = self.known(digest, address).await?.ok_or_else(not_valid)?;
+        if known.account.purpose != Purpose::Access {
             return Err(not_valid());
         }
-        self.token_uses.note(&known, now, address);
         Ok(Actor::account(known.account.clone(), address))
+    }
+
+    /// Whose browser presents the secret of a session; `None` when the session ended.
+    pub async fn authenticate_session(
+        &self,
+        secret: &TokenSecret,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Actor>> {
+        let known = self.known(secret.digest(), address).await?;
+        let session = known.filter(|known| known.account.is_session());
+        Ok(session.map(|known| Actor::account(known.account.clone(), address)))
+    }
+
+    async fn known(&self, digest: Sha256, address: Option<IpAddr>) -> Result<Option<Arc<Known>>> {
+        let Some(known) = self.account_cache.get(&digest, || digest, self).await? else { return Ok(None) };
+        let now = self.outside.now();
+        if has_ended(known.account.expires_at, now) {
+            return Ok(None);
+        }
+        self.token_uses.note(&known, now, address);
+        Ok(Some(known))
     }
 
     /// Writes when tokens were last used. What the store did not take is kept for the next time; a crash
@@ -117,8 +136,8 @@ impl Holdfast {
         }
     }
 
-    /// The token that a secret leads to.
-    pub(crate) async fn token_of(&self, digest: &Sha256) -> Result<Option<Token>> {
+    /// The token that a secret leads to, be it one that was replaced.
+    pub(crate) async fn token_of_any(&self, digest: &Sha256) -> Result<Option<Token>> {
         let key = Token::digest_key(digest);
         let Some(entry) = self.store.get_many(std::slice::from_ref(&key)).await?.into_iter().flatten().next()
         else {
@@ -127,11 +146,23 @@ impl Holdfast {
         let id: TokenId =
             serde_json::from_str(&entry.body).map_err(|source| StoreError::Corrupt { key, source })?;
         let token = holdfast_store::read::<Token>(&*self.store, &Token::key_of(&id)).await?;
-        Ok(token.map(|(_, token)| token).filter(|token| token.digest == *digest))
+        Ok(token.map(|(_, token)| token))
     }
 
-    /// What a token makes of its user now; `None` when it ended or its user may do nothing.
-    async fn account(&self, id: &TokenId, login: &Login) -> Result<Option<Account>> {
+    /// The token whose secret has this digest now.
+    pub(crate) async fn token_of(&self, digest: &Sha256) -> Result<Option<Token>> {
+        Ok(self.token_of_any(digest).await?.filter(|token| token.digest == *digest))
+    }
+
+    /// What a secret makes of its holder now; `None` when it ended or its user may do nothing.
+    async fn account(&self, id: &TokenId, holder: &Holder) -> Result<Option<Account>> {
+        match holder {
+            Holder::Login(login) => self.account_of_user(id, login).await,
+            Holder::Job(_) => self.account_of_job(id).await,
+        }
+    }
+
+    async fn account_of_user(&self, id: &TokenId, login: &Login) -> Result<Option<Account>> {
         let mut tx = Tx::new(&self.store);
         let keys = [Token::key_of(id), User::key_of(login)];
         let (read, teams) = tokio::join!(tx.prefetch(&keys), self.teams_of(login));
@@ -140,12 +171,46 @@ impl Holdfast {
         let token = tx.get::<Token>(&keys[0]).await?;
         let user = tx.get::<User>(&keys[1]).await?;
         let (Some(token), Some(user)) = (token, user) else { return Ok(None) };
-        if user.disabled || user.leaving || has_ended(token.expires_at, self.outside.now()) {
+        if user.disabled || user.leaving || !self.is_alive(&mut tx, &token).await? {
             return Ok(None);
         }
-        let Token { id, login, label, scopes, expires_at, .. } = token;
-        Ok(Some(Account { login, role: user.role, teams, token: id, label, scopes, expires_at }))
+        Ok(Some(account(token, user.role, teams)))
     }
+
+    /// A job reads what every reader may, and publishes what its token was made for.
+    async fn account_of_job(&self, id: &TokenId) -> Result<Option<Account>> {
+        let mut tx = Tx::new(&self.store);
+        let Some(token) = tx.get::<Token>(&Token::key_of(id)).await? else { return Ok(None) };
+        let is_alive = self.is_alive(&mut tx, &token).await?;
+        Ok(is_alive.then(|| account(token, Role::Reader, BTreeSet::new())))
+    }
+
+    /// Whether a secret has not ended: by its own time, with the one that it was made from, or for want of use.
+    async fn is_alive(&self, tx: &mut Tx, token: &Token) -> Result<bool> {
+        let now = self.outside.now();
+        if has_ended(token.expires_at, now) {
+            return Ok(false);
+        }
+        let mut next = token.parent.clone();
+        while let Some(id) = next {
+            let parent = tx.get::<Token>(&Token::key_of(&id)).await?;
+            let Some(parent) = parent.filter(|parent| !has_ended(parent.expires_at, now)) else {
+                return Ok(false);
+            };
+            next = parent.parent;
+        }
+        if let Purpose::Session { .. } = token.purpose {
+            let last = tx.get::<TokenUse>(&TokenUse::key_of(&token.id)).await?;
+            let last = last.map_or(token.created_at, |last| last.at.max(token.created_at));
+            return Ok(now < last.plus(self.settings.session_idle));
+        }
+        Ok(true)
+    }
+}
+
+fn account(token: Token, role: Role, teams: BTreeSet<TeamName>) -> Account {
+    let Token { id, holder, label, scopes, purpose, bound, expires_at, .. } = token;
+    Account { holder, role, teams, token: id, label, scopes, purpose, bound, expires_at }
 }
 
 impl Source<Sha256, Arc<Known>> for Holdfast {
@@ -158,9 +223,9 @@ impl Source<Sha256, Arc<Known>> for Holdfast {
     async fn load(&self, digest: &Sha256, known: Option<Arc<Known>>) -> Result<Option<Arc<Known>>> {
         self.metrics.store_reads.inc();
         let account = match &known {
-            Some(known) => self.account(&known.account.token, &known.account.login).await?,
+            Some(known) => self.account(&known.account.token, &known.account.holder).await?,
             None => match self.token_of(digest).await? {
-                Some(token) => self.account(&token.id, &token.login).await?,
+                Some(token) => self.account(&token.id, &token.holder).await?,
                 None => None,
             },
         };

@@ -18,6 +18,8 @@ const INDEX_GATHER: Duration = Duration::from_millis(50);
 const INDEX_REST: u32 = 4;
 /// For how long a process that sweeps says so at a time; when it dies, another one sweeps after that.
 const SWEEP_TERM: Duration = Duration::from_secs(20);
+/// How often what is over is cleared away.
+const CLEAR_INTERVAL: Duration = Duration::from_hours(1);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
@@ -30,6 +32,7 @@ impl Holdfast {
         tokio::join!(
             self.supervise("search-index", shutdown.clone(), super::holdfast::Holdfast::keep_index),
             self.supervise("counters", shutdown.clone(), super::holdfast::Holdfast::keep_counts),
+            self.supervise("ended", shutdown.clone(), super::holdfast::Holdfast::keep_clearing),
             self.supervise("sweeper", shutdown, super::holdfast::Holdfast::keep_sweeping),
         );
     }
@@ -80,6 +83,22 @@ impl Holdfast {
                 return Ok(());
             }
         }
+    }
+
+    async fn keep_clearing(self, mut shutdown: Shutdown) -> Result<()> {
+        let mut wait = CLEAR_INTERVAL;
+        while !ended(&mut shutdown, wait).await {
+            wait = match Held::take(&self.store, &self.outside, "ended", SWEEP_TERM).await? {
+                Turn::Theirs(time) => time.min(CLEAR_INTERVAL),
+                Turn::Ours(held) => {
+                    let cleared = held.during(self.clear_ended()).await?;
+                    held.rest(CLEAR_INTERVAL).await?;
+                    tracing::debug!(cleared, "cleared away what is over");
+                    CLEAR_INTERVAL
+                }
+            };
+        }
+        Ok(())
     }
 
     async fn keep_sweeping(self, mut shutdown: Shutdown) -> Result<()> {

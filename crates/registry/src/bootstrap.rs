@@ -2,12 +2,15 @@
 
 use crate::actor::Actor;
 use crate::audit::Deed;
-use crate::entity::{RegistryKind, RegistryRecord, Role, ServerRecord, Token, TokenUse, User};
+use crate::entity::{
+    Holder, Purpose, RegistryKind, RegistryRecord, Role, ServerRecord, Token, TokenUse, User,
+};
 use crate::error::{Error, Result};
 use crate::holdfast::Holdfast;
 use crate::tokens::BOOTSTRAP_LABEL;
 use holdfast_store::{Committed, StoreError, Tx};
 use holdfast_types::{Login, RegistryName, Scopes, TokenId, TokenSecret};
+use std::collections::BTreeMap;
 
 /// What a start found or made.
 #[derive(Clone, Debug)]
@@ -80,6 +83,8 @@ impl Holdfast {
                 kind,
                 anonymous_read: false,
                 required_fields: None,
+                roles: BTreeMap::new(),
+                trusts: Vec::new(),
                 created_at,
                 removed: false,
             };
@@ -87,9 +92,7 @@ impl Holdfast {
         }
         let login = admin();
         if tx.get::<User>(&User::key_of(&login)).await?.is_none() {
-            let role = Role::Admin;
-            let user = User { login, role, service: false, disabled: false, leaving: false, created_at };
-            tx.create(&user).await?;
+            tx.create(&User::new(login, Role::Admin, created_at)).await?;
         }
         let deed = Deed { action: "bootstrap", registry: None, subject: "server" };
         let words = format!("made the registry `{}` and the user `{}`", main_registry(), admin());
@@ -100,11 +103,11 @@ impl Holdfast {
     async fn replace_token(&self, tx: &mut Tx, secret: &TokenSecret) -> Result<bool> {
         let (login, digest) = (admin(), secret.digest());
         match self.token_of(&digest).await? {
-            Some(token) if token.login == login => return Ok(false),
+            Some(token) if token.login() == Some(&login) => return Ok(false),
             Some(token) => {
                 return Err(Error::conflict(format!(
                     "the bootstrap token is a token of `{}` already; choose another one",
-                    token.login
+                    token.holder.name()
                 )));
             }
             None => {}
@@ -120,15 +123,19 @@ impl Holdfast {
         }
         let token = Token {
             id: TokenId::from_entropy(self.outside.entropy()),
-            login,
+            holder: Holder::Login(login.clone()),
             label: BOOTSTRAP_LABEL.to_owned(),
             digest,
             scopes: Scopes::default(),
+            purpose: Purpose::Access,
+            bound: None,
+            parent: None,
+            former: None,
             created_at: self.outside.now(),
             expires_at: None,
         };
         tx.create(&token).await?;
-        let deed = Deed { action: "token-create", registry: None, subject: token.login.as_str() };
+        let deed = Deed { action: "token-create", registry: None, subject: login.as_str() };
         self.record(tx, &Actor::operator(), deed, Some(format!("`{}` as `{}`", token.id, token.label)))
             .await?;
         Ok(true)

@@ -5,7 +5,7 @@ use crate::counters;
 use crate::entity::{CrateHead, Version as Stored};
 use crate::error::Result;
 use crate::holdfast::Holdfast;
-use crate::rights::{Action, limited_reader, no_such_crate, require};
+use crate::rights::{Action, limited_reader, may_see, no_such_crate, require};
 use holdfast_store::{Scan, scan, scan_all};
 use holdfast_types::{CanonicalName, CrateName, RegistryName, VersionKey};
 use std::collections::BTreeMap;
@@ -118,6 +118,7 @@ impl Holdfast {
             page.after = Some(last.canonical().to_string());
             let visible = heads.into_iter().map(|(_, head)| head).filter(|head| {
                 head.max_version.is_some()
+                    && may_see(actor, head.audience().as_ref())
                     && limited.is_none_or(|account| account.scopes.cover_crate(&head.canonical()))
             });
             crates.extend(visible.take(limit as usize - crates.len()));

@@ -94,7 +94,7 @@ impl Holdfast {
             return Ok(found);
         }
         // Another process may have published it just now, and its client comes here next.
-        let index = self.crate_file_now(registry, &name.canonical(), name).await?;
+        let index = self.crate_file_now(actor, registry, &name.canonical(), name).await?;
         index.file(&version.key()).ok_or_else(|| {
             Error::not_found(format!("there is no version `{version}` of the crate `{name}` here"))
         })

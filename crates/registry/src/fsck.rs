@@ -124,6 +124,11 @@ impl Holdfast {
         if head.owners.is_empty() {
             tell(format!("`{name}` has no owner"));
         }
+        for team in head.restricted_to.iter().flatten() {
+            if !owners.contains(&Principal::Team(team.clone())) {
+                tell(format!("`{name}` is visible to `team:{team}`, which does not exist"));
+            }
+        }
         for owner in head.owners.iter().filter(|owner| !owners.contains(owner)) {
             tell(format!("`{name}` is owned by `{owner}`, who does not exist"));
         }
@@ -185,7 +190,12 @@ impl Holdfast {
             heads.entities::<CrateHead>(&CrateHead::part(registry)).await?;
         }
         let recent = registries.iter().map(CrateHead::recent_part);
-        let parts: Vec<String> = recent.chain(owners.iter().map(CrateHead::owned_part)).collect();
+        let teams = owners.iter().filter_map(|principal| match principal {
+            Principal::Team(team) => Some(CrateHead::visible_part(team)),
+            Principal::User(_) => None,
+        });
+        let parts: Vec<String> =
+            recent.chain(owners.iter().map(CrateHead::owned_part)).chain(teams).collect();
         tell(findings, heads.finish(&parts).await?);
         Ok(())
     }

@@ -5,16 +5,21 @@ use crate::audit::RefusalBudget;
 use crate::authenticate::{AccountCache, TokenUses};
 use crate::clock::Outside;
 use crate::counters::Counters;
+use crate::hasher::Hasher;
 use crate::metrics::Metrics;
+use crate::provided::Provider;
 use crate::registries::RegistryCache;
 use crate::resolve::IndexCache;
 use crate::settings::Settings;
+use crate::throttle::Throttle;
 use crate::watched::Watched;
 use holdfast_blobs::Blobs;
+use holdfast_identity::{Client, Issuer};
 use holdfast_search::SearchIndex;
 use holdfast_store::{Retry, Store};
+use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A registry server without its front: cheap to clone, shared by all requests.
 #[derive(Clone)]
@@ -32,6 +37,8 @@ pub struct Parts {
     pub outside: Arc<dyn Outside>,
     /// What the operator set.
     pub settings: Settings,
+    /// The ways to sign in, beside passwords of our own.
+    pub providers: Vec<Provider>,
 }
 
 /// The shared inside of a [`Holdfast`].
@@ -48,6 +55,13 @@ pub struct Inner {
     pub(crate) account_cache: Arc<AccountCache>,
     pub(crate) index_cache: Arc<IndexCache>,
     pub(crate) token_uses: TokenUses,
+    pub(crate) hasher: Hasher,
+    pub(crate) throttle: Throttle,
+    pub(crate) providers: Vec<Provider>,
+    /// The issuers of CI jobs' tokens that somebody here trusts, as they were asked for.
+    pub(crate) issuers: Mutex<HashMap<String, Arc<Issuer>>>,
+    /// Made when a CI job first comes: reading the system's certificates costs memory.
+    client: OnceLock<Client>,
     /// Rung after each local change of a crate, for the search index.
     pub(crate) changed: tokio::sync::Notify,
 }
@@ -63,7 +77,7 @@ impl Deref for Holdfast {
 impl Holdfast {
     /// Puts the parts together. Nothing runs and nothing is written before it is asked for.
     pub fn new(parts: Parts) -> Holdfast {
-        let Parts { store, blobs, search, outside, settings } = parts;
+        let Parts { store, blobs, search, outside, settings, providers } = parts;
         let metrics = Metrics::default();
         let store: Arc<dyn Store> = Arc::new(Watched::new(store, &settings, metrics.store.clone()));
         Holdfast(Arc::new(Inner {
@@ -74,6 +88,11 @@ impl Holdfast {
             counters: Counters::default(),
             anonymous_refusals: RefusalBudget::default(),
             token_uses: TokenUses::default(),
+            hasher: Hasher::new(settings.password_cost),
+            throttle: Throttle::default(),
+            providers,
+            issuers: Mutex::default(),
+            client: OnceLock::new(),
             changed: tokio::sync::Notify::new(),
             store,
             blobs,
@@ -86,6 +105,17 @@ impl Holdfast {
     /// The loop of a write: read, decide, commit, and again when another commit came first.
     pub(crate) fn retry(&self) -> Retry<'_> {
         Retry::new(&self.store)
+    }
+
+    /// What asks issuers for their keys.
+    pub(crate) fn identity_client(&self) -> crate::Result<Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
+        let client = Client::new().map_err(|error| {
+            crate::Error::with_source(crate::Kind::Internal, "the server cannot ask other systems", error)
+        })?;
+        Ok(self.client.get_or_init(|| client).clone())
     }
 
     /// The store, for tools that check it as a whole.

@@ -6,7 +6,7 @@
 use crate::entity::{CrateHead, Readme, RegistryRecord};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
-use crate::search::access_label;
+use crate::search::access_labels;
 use holdfast_search::{Change, Document, SearchIndex};
 use holdfast_store::{Scan, read_many, scan_all};
 use holdfast_types::{CanonicalName, RegistryName};
@@ -124,6 +124,7 @@ fn earlier(sort: &str) -> String {
 }
 
 fn document(record: &RegistryRecord, head: CrateHead, readme: String) -> Document {
+    let access = access_labels(record, &head);
     Document {
         registry: record.name.to_string(),
         canonical: head.canonical().to_string(),
@@ -135,6 +136,6 @@ fn document(record: &RegistryRecord, head: CrateHead, readme: String) -> Documen
         readme,
         downloads: None,
         updated_at: i64::try_from(head.updated_millis / 1000).unwrap_or(i64::MAX),
-        access: vec![access_label(record)],
+        access,
     }
 }

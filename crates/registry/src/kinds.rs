@@ -2,8 +2,8 @@
 //! another needs to know. Every entity has its line here.
 
 use crate::entity::{
-    AuditEntry, CrateHead, Membership, Readme, RegistryRecord, ServerRecord, Team, Token, TokenUse, User,
-    Version,
+    AuditEntry, CrateHead, Identity, Invitation, Membership, PasswordRecord, Readme, RegistryRecord,
+    ServerRecord, SigningKey, Team, Token, TokenUse, User, Version,
 };
 use crate::error::{Error, Kind, Result};
 use holdfast_store::{Entity, Key, decode};
@@ -39,6 +39,10 @@ impl Meaning {
             "user" => plain::<User>(key, body),
             "team" => plain::<Team>(key, body),
             "member" => plain::<Membership>(key, body),
+            "password" => plain::<PasswordRecord>(key, body),
+            "identity" => plain::<Identity>(key, body),
+            "signing-key" => plain::<SigningKey>(key, body),
+            "invitation" => plain::<Invitation>(key, body),
             "token" => plain::<Token>(key, body),
             "token-use" => plain::<TokenUse>(key, body),
             "audit" => plain::<AuditEntry>(key, body),

@@ -5,7 +5,7 @@ use crate::audit::Deed;
 use crate::entity::{CrateHead, Team, User};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
-use crate::rights::{Action, no_such_crate, require};
+use crate::rights::{Action, may_see, no_such_crate, require};
 use holdfast_store::{Committed, Tx, read};
 use holdfast_types::{CrateName, Endpoint, Principal, RegistryName};
 
@@ -77,9 +77,10 @@ impl Holdfast {
             if head.owners.len() == before {
                 return Ok(format!("{words} may publish and manage `{}` already", head.name));
             }
+            head.touch_if_restricted(self.outside.unix_millis());
             tx.put(&head).await?;
             self.record(&mut tx, actor, deed, Some(words.clone())).await?;
-            if let Committed::Yes = tx.commit().await? {
+            if let Committed::Yes = self.commit_crate(tx, registry, &head.canonical()).await? {
                 return Ok(format!("{words} may now publish and manage `{}`", head.name));
             }
         }
@@ -110,9 +111,10 @@ impl Holdfast {
                 )));
             }
             let words = list(removed);
+            head.touch_if_restricted(self.outside.unix_millis());
             tx.put(&head).await?;
             self.record(&mut tx, actor, deed, Some(words.clone())).await?;
-            if let Committed::Yes = tx.commit().await? {
+            if let Committed::Yes = self.commit_crate(tx, registry, &head.canonical()).await? {
                 return Ok(format!("{words} may no longer publish or manage `{}`", head.name));
             }
         }
@@ -129,7 +131,8 @@ impl Holdfast {
         let krate = name.canonical();
         require(actor, Action::Read(&record, &krate))?;
         let head = read::<CrateHead>(&*self.store, &CrateHead::key_of(registry, &krate)).await?;
-        head.map(|(_, head)| head).ok_or_else(|| no_such_crate(name.as_str()))
+        let seen = head.map(|(_, head)| head).filter(|head| may_see(actor, head.audience().as_ref()));
+        seen.ok_or_else(|| no_such_crate(name.as_str()))
     }
 }
 

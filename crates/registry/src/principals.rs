@@ -40,6 +40,12 @@ where
     })
 }
 
+/// The key of a crate from an index key `registry/crate`.
+pub(crate) fn placed(place: &str) -> Result<Key> {
+    let (registry, krate) = place.split_once('/').unwrap_or_default();
+    Ok(CrateHead::key_of(&parsed(registry)?, &parsed(krate)?))
+}
+
 impl Holdfast {
     /// Refuses when a crate would be left without an owner.
     pub(crate) async fn require_other_owners(&self, owner: &Principal) -> Result<()> {
@@ -74,11 +80,12 @@ impl Holdfast {
                 return Err(last_owner(owner, &[head]));
             }
             head.owners.retain(|other| other != owner);
+            head.touch_if_restricted(self.outside.unix_millis());
             tx.put(&head).await?;
             let deed =
                 Deed { action: "owner-remove", registry: Some(&head.registry), subject: head.name.as_str() };
             self.record(&mut tx, actor, deed, Some(format!("`{owner}`, who is being removed"))).await?;
-            if let Committed::Yes = tx.commit().await? {
+            if let Committed::Yes = self.commit_crate(tx, &head.registry, &head.canonical()).await? {
                 return Ok(());
             }
         }
@@ -86,11 +93,7 @@ impl Holdfast {
 
     async fn owned_by(&self, owner: &Principal) -> Result<Vec<Key>> {
         let places = index_keys(&*self.store, CrateHead::owned_part(owner)).await?;
-        let key = |place: &String| {
-            let (registry, krate) = place.split_once('/').unwrap_or_default();
-            Ok(CrateHead::key_of(&parsed(registry)?, &parsed(krate)?))
-        };
-        places.iter().map(key).collect()
+        places.iter().map(|place| placed(place)).collect()
     }
 
     /// Commits a change of what accounts may do, and forgets them all whether or not the outcome is known.

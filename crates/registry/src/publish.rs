@@ -10,7 +10,7 @@ use crate::entity::{About, CrateHead, Readme, RegistryRecord, User, Version as S
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::registries::no_such_registry;
-use crate::rights::{Action, require};
+use crate::rights::{Action, may_see, require, require_bound};
 use holdfast_blobs::{Staged, Staging};
 use holdfast_package::{Package, PackageError};
 use holdfast_store::{Committed, Key, Tx, scan_all};
@@ -244,12 +244,28 @@ impl Holdfast {
         let krate = name.canonical();
         let head_key = CrateHead::key_of(&record.name, &krate);
         let version_key = Stored::key_of(&record.name, &krate, &version.key());
+        require_bound(actor, version, Some(&sha256))?;
         tx.prefetch(&[head_key.clone(), version_key.clone()]).await?;
         let Some(head) = tx.get::<CrateHead>(&head_key).await? else {
             require(actor, Action::PublishNew(record, &krate))?;
             return Ok(Found::Nothing);
         };
+        if !may_see(actor, head.audience().as_ref()) {
+            return Err(Error::new(
+                Kind::Forbidden,
+                format!(
+                    "the name `{name}` is not free in the registry `{}`; choose another one",
+                    record.name
+                ),
+            ));
+        }
         require(actor, Action::Change(record, &head.name, &head.owners, Endpoint::PublishUpdate))?;
+        if head.trusted_only && actor.as_account().is_some_and(|account| account.job().is_none()) {
+            return Err(Error::new(
+                Kind::Forbidden,
+                format!("the crate `{name}` is published by trusted CI jobs alone; an owner can change that"),
+            ));
+        }
         if head.name != *name {
             return Err(Error::conflict(format!(
                 "the crate is called `{}` here; publish it under that spelling of `{name}`",
@@ -278,6 +294,9 @@ impl Holdfast {
             registry: record.name.clone(),
             name: prepared.package.metadata.name.clone(),
             owners: vec![Principal::User(owner)],
+            restricted_to: None,
+            trusts: Vec::new(),
+            trusted_only: false,
             created_at: self.outside.now(),
             updated_millis: 0,
             max_version: None,

@@ -12,6 +12,7 @@ use crate::settings::Settings;
 use holdfast_package::RequiredFields;
 use holdfast_store::{Committed, Pages, Tx, read, scan_all};
 use holdfast_types::RegistryName;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many registries are held in memory.
@@ -101,6 +102,8 @@ impl Holdfast {
             kind: new.kind,
             anonymous_read: new.anonymous_read,
             required_fields: None,
+            roles: BTreeMap::new(),
+            trusts: Vec::new(),
             created_at: self.outside.now(),
             removed: false,
         };
@@ -190,7 +193,7 @@ impl Holdfast {
     }
 
     /// Commits a change of a registry, and forgets it whether or not the outcome is known.
-    async fn commit_registry(&self, tx: Tx, name: &RegistryName) -> Result<Committed> {
+    pub(crate) async fn commit_registry(&self, tx: Tx, name: &RegistryName) -> Result<Committed> {
         let committed = tx.commit().await;
         self.registry_cache.forget(name);
         Ok(committed?)

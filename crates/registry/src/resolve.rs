@@ -2,11 +2,11 @@
 
 use crate::actor::Actor;
 use crate::clock::Outside;
-use crate::entity::{CrateHead, Version};
+use crate::entity::{Audience, CrateHead, Version};
 use crate::error::{Error, Kind, Result};
 use crate::fresh::{Fresh, Source};
 use crate::holdfast::Holdfast;
-use crate::rights::{Action, no_such_crate, require};
+use crate::rights::{Action, may_see, no_such_crate, require};
 use crate::settings::Settings;
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -27,6 +27,8 @@ pub struct IndexFile {
     pub etag: String,
     /// The crate's name in lower case, which the path of this file ends in.
     lower_name: String,
+    /// Who may see the crate, unless everybody may who reads the registry.
+    pub(crate) audience: Option<Audience>,
     /// The state of the crate that this was made from.
     rev: Rev,
     /// Each version's file, sorted by version.
@@ -97,18 +99,19 @@ impl Holdfast {
         require(actor, Action::Read(&record, krate))?;
         let own = || CrateKey(registry.clone(), krate.clone());
         let found = self.index_cache.get(&CrateKeyRef(registry, krate), own, self).await?;
-        found.ok_or_else(|| no_such_crate(name.as_str()))
+        seen_by(actor, found, name)
     }
 
-    /// The same for an actor who may read the crate, as the database has it now.
+    /// The same for an actor who may read the registry, as the database has it now.
     pub(crate) async fn crate_file_now(
         &self,
+        actor: &Actor,
         registry: &RegistryName,
         krate: &CanonicalName,
         name: &CrateName,
     ) -> Result<Arc<IndexFile>> {
         let found = self.index_cache.get_now(CrateKey(registry.clone(), krate.clone()), self).await?;
-        found.ok_or_else(|| no_such_crate(name.as_str()))
+        seen_by(actor, found, name)
     }
 
     /// Commits a change of a crate, makes it visible in this process at once and tells the search index,
@@ -124,6 +127,12 @@ impl Holdfast {
         self.changed.notify_one();
         Ok(committed?)
     }
+}
+
+/// What is there for an actor: the same refusal for a crate that is not there and one that is hidden.
+fn seen_by(actor: &Actor, found: Option<Arc<IndexFile>>, name: &CrateName) -> Result<Arc<IndexFile>> {
+    let seen = found.filter(|file| may_see(actor, file.audience.as_ref()));
+    seen.ok_or_else(|| no_such_crate(name.as_str()))
 }
 
 impl Source<CrateKey, Arc<IndexFile>> for Holdfast {
@@ -160,13 +169,12 @@ impl Source<CrateKey, Arc<IndexFile>> for Holdfast {
                 return Ok(None);
             }
             versions.sort_by(|a, b| a.line.vers.cmp(&b.line.vers));
-            let lower_name = head.name.as_str().to_ascii_lowercase();
-            return Ok(Some(Arc::new(render(lower_name, rev, &versions).await?)));
+            return Ok(Some(Arc::new(render(&head, rev, &versions).await?)));
         }
     }
 }
 
-async fn render(lower_name: String, rev: Rev, versions: &[Version]) -> Result<IndexFile> {
+async fn render(head: &CrateHead, rev: Rev, versions: &[Version]) -> Result<IndexFile> {
     let mut body = String::new();
     for version in versions {
         body.push_str(&version.line.to_json());
@@ -180,7 +188,8 @@ async fn render(lower_name: String, rev: Rev, versions: &[Version]) -> Result<In
     let body = Bytes::from(body);
     let etag = format!("\"{}\"", Sha256::of(&body));
     let gzip = compress(body.clone()).await?;
-    Ok(IndexFile { body, gzip, etag, lower_name, rev, files })
+    let lower_name = head.name.as_str().to_ascii_lowercase();
+    Ok(IndexFile { body, gzip, etag, lower_name, audience: head.audience(), rev, files })
 }
 
 /// The compressed variant, if it is worth it. What fits in one packet anyway is not.

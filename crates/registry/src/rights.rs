@@ -2,9 +2,9 @@
 //! ownership give and what the token's scopes leave of it.
 
 use crate::actor::{Account, Actor, Who};
-use crate::entity::{RegistryRecord, Role};
+use crate::entity::{Audience, RegistryRecord, Role};
 use crate::error::{Error, Kind, Result};
-use holdfast_types::{CanonicalName, CrateName, Endpoint, Login, Principal};
+use holdfast_types::{CanonicalName, CrateName, Endpoint, Login, Principal, Sha256, TeamName, Version};
 
 /// What somebody wants to do, with all that the decision needs.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,8 @@ pub enum Action<'a> {
     Enter(&'a RegistryRecord),
     /// Search and list.
     Browse(&'a RegistryRecord),
-    /// Read one crate: index file, download, pages.
+    /// Read one crate: index file, download, pages. Whether it is there and whether it may be seen is asked
+    /// later, by [`may_see`].
     Read(&'a RegistryRecord, &'a CanonicalName),
     /// Send a publish at all; asked before the body is read.
     Upload(&'a RegistryRecord),
@@ -21,8 +22,12 @@ pub enum Action<'a> {
     PublishNew(&'a RegistryRecord, &'a CanonicalName),
     /// Change a crate that is there: the endpoint says how.
     Change(&'a RegistryRecord, &'a CrateName, &'a [Principal], Endpoint),
+    /// Say who may see a crate, and which CI jobs may publish it.
+    Guard(&'a RegistryRecord, &'a CrateName, &'a [Principal]),
     /// See or change one's own tokens.
     OwnAccount(&'a Login),
+    /// See or change the tokens of a service account that a team looks after.
+    KeptAccount(&'a TeamName),
     /// Users, teams, registries, deletion, the audit log.
     Administer,
 }
@@ -34,8 +39,39 @@ pub fn require(actor: &Actor, action: Action<'_>) -> Result<()> {
         Who::Anonymous => require_anonymous(action),
         Who::Account(account) => {
             require_scope(account, action)?;
-            require_role(actor, account, action)
+            require_role(account, action)
         }
+    }
+}
+
+/// Whether somebody may see a crate at all, given who may. Whoever may not is told that there is none.
+pub fn may_see(actor: &Actor, audience: Option<&Audience>) -> bool {
+    let Some(Audience { registry, krate, principals }) = audience else { return true };
+    match actor.who() {
+        Who::Operator => true,
+        Who::Anonymous => false,
+        Who::Account(account) => {
+            account.role == Role::Admin
+                || account.job().is_some_and(|job| job.may_publish(registry, krate))
+                || principals.iter().any(|principal| account.is(principal))
+        }
+    }
+}
+
+/// Refuses what a secret for one act was not made for. Its operation, crate and registry are in its scopes.
+pub fn require_bound(actor: &Actor, version: &Version, sha256: Option<&Sha256>) -> Result<()> {
+    let Some(bound) = actor.as_account().and_then(|account| account.bound.as_ref()) else { return Ok(()) };
+    if bound.version.as_ref().is_some_and(|announced| announced != version) {
+        return Err(forbidden(format!(
+            "the token was made for version `{}`, not for `{version}`",
+            bound.version.as_ref().map(ToString::to_string).unwrap_or_default()
+        )));
+    }
+    match (&bound.sha256, sha256) {
+        (Some(announced), Some(sent)) if announced != sent => Err(forbidden(format!(
+            "the token was made for a file with the SHA-256 `{announced}`, but the file that came has `{sent}`"
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -89,13 +125,23 @@ fn require_scope(account: &Account, action: Action<'_>) -> Result<()> {
         Action::Change(registry, krate, _, endpoint) => {
             (Some(endpoint), Some(registry), Some(krate.canonical()))
         }
-        Action::OwnAccount(_) | Action::Administer => (Some(Endpoint::Admin), None, None),
+        Action::Guard(registry, krate, _) => {
+            (Some(Endpoint::ChangeOwners), Some(registry), Some(krate.canonical()))
+        }
+        Action::OwnAccount(_) | Action::KeptAccount(_) | Action::Administer => {
+            (Some(Endpoint::Admin), None, None)
+        }
     };
     if let Some(endpoint) = endpoint.filter(|endpoint| !scopes.allow(*endpoint)) {
         return Err(forbidden(format!(
             "the token `{}` has not the scope `{endpoint}`; make one that has with `holdfast token create --scope {endpoint}`",
             account.label
         )));
+    }
+    if account.bound.is_some()
+        && matches!(action, Action::OwnAccount(_) | Action::KeptAccount(_) | Action::Administer)
+    {
+        return Err(forbidden("this token is for one act on one crate".to_owned()));
     }
     if concerns_others(account, action) && !(scopes.crates.is_empty() && scopes.registries.is_empty()) {
         return Err(forbidden(format!(
@@ -122,45 +168,80 @@ fn require_scope(account: &Account, action: Action<'_>) -> Result<()> {
 /// Whether an action is about more than one registry and the account itself.
 fn concerns_others(account: &Account, action: Action<'_>) -> bool {
     match action {
-        Action::Administer => true,
-        Action::OwnAccount(login) => *login != account.login,
+        Action::KeptAccount(_) | Action::Administer => true,
+        Action::OwnAccount(login) => account.login() != Some(login),
         Action::Enter(_)
         | Action::Browse(_)
         | Action::Read(..)
         | Action::Upload(_)
         | Action::PublishNew(..)
-        | Action::Change(..) => false,
+        | Action::Change(..)
+        | Action::Guard(..) => false,
     }
 }
 
-fn require_role(actor: &Actor, account: &Account, action: Action<'_>) -> Result<()> {
-    let at_least = |role: Role| {
-        if account.role >= role {
-            return Ok(());
-        }
-        Err(forbidden(format!(
-            "`{}` is a {}; this needs the role {}, which an admin can give",
-            account.login,
-            account.role.as_str(),
-            role.as_str()
-        )))
-    };
+fn require_role(account: &Account, action: Action<'_>) -> Result<()> {
     match action {
-        Action::Enter(_) | Action::Browse(_) | Action::Read(..) => Ok(()),
-        Action::Upload(_) | Action::PublishNew(..) => at_least(Role::Publisher),
-        Action::Change(_, krate, owners, _) => {
-            at_least(Role::Publisher)?;
-            if account.role == Role::Admin || actor.is_among(owners) {
+        Action::Enter(registry) | Action::Browse(registry) | Action::Read(registry, _) => {
+            if registry.anonymous_read {
                 return Ok(());
             }
-            Err(forbidden(format!(
-                "`{}` does not own the crate `{krate}`; an owner can add you with `cargo owner --add {} {krate}`",
-                account.login, account.login
-            )))
+            at_least(account, account.role_in(registry), Role::Reader)
         }
-        Action::OwnAccount(login) if *login == account.login => Ok(()),
-        Action::OwnAccount(_) | Action::Administer => at_least(Role::Admin),
+        Action::Upload(registry) | Action::PublishNew(registry, _) if account.job().is_none() => {
+            at_least(account, account.role_in(registry), Role::Publisher)
+        }
+        Action::Upload(_) => Ok(()),
+        Action::PublishNew(_, krate) => Err(forbidden(format!(
+            "there is no crate `{krate}` yet, and a CI job publishes only crates that trust it; publish the first version as its owner"
+        ))),
+        Action::Guard(..) if account.job().is_some() => {
+            Err(forbidden("a CI job publishes, and decides about nobody".to_owned()))
+        }
+        Action::Change(registry, krate, owners, _) | Action::Guard(registry, krate, owners) => {
+            require_ownership(account, registry, krate, owners)
+        }
+        Action::OwnAccount(login) if account.login() == Some(login) => Ok(()),
+        Action::KeptAccount(team) if account.teams.contains(team) => Ok(()),
+        Action::OwnAccount(_) | Action::KeptAccount(_) | Action::Administer => {
+            at_least(account, account.role, Role::Admin)
+        }
     }
+}
+
+fn require_ownership(
+    account: &Account,
+    registry: &RegistryRecord,
+    krate: &CrateName,
+    owners: &[Principal],
+) -> Result<()> {
+    let name = account.name();
+    if let Some(job) = account.job() {
+        if job.may_publish(&registry.name, krate) {
+            return Ok(());
+        }
+        return Err(forbidden(format!("the crate `{krate}` does not trust the job `{name}`")));
+    }
+    let role = account.role_in(registry);
+    at_least(account, role, Role::Publisher)?;
+    if role >= Role::Maintainer || owners.iter().any(|owner| account.is(owner)) {
+        return Ok(());
+    }
+    Err(forbidden(format!(
+        "`{name}` does not own the crate `{krate}`; an owner can add you with `cargo owner --add {name} {krate}`"
+    )))
+}
+
+fn at_least(account: &Account, has: Role, needed: Role) -> Result<()> {
+    if has >= needed {
+        return Ok(());
+    }
+    Err(forbidden(format!(
+        "`{}` is a {}; this needs the role {}, which an admin can give",
+        account.name(),
+        has.as_str(),
+        needed.as_str()
+    )))
 }
 
 fn forbidden(detail: String) -> Error {

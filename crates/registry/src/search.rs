@@ -1,13 +1,13 @@
 //! Finding crates.
 
-use crate::actor::Actor;
-use crate::entity::{CrateHead, RegistryRecord};
+use crate::actor::{Actor, Who};
+use crate::entity::{Audience, CrateHead, RegistryRecord, Role};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
-use crate::rights::{Action, limited_reader, require};
+use crate::rights::{Action, limited_reader, may_see, require};
 use holdfast_search::{Hits, Query, SearchError, SearchIndex, Sort};
 use holdfast_store::read_many;
-use holdfast_types::{CanonicalName, CrateName, RegistryName};
+use holdfast_types::{CanonicalName, CrateName, Principal, RegistryName};
 use std::sync::Arc;
 
 /// A search as it is asked.
@@ -43,7 +43,7 @@ impl Holdfast {
         let record = self.registry(registry).await?;
         require(actor, Action::Browse(&record))?;
         let SearchRequest { text, sort, offset, limit } = request;
-        let (registry, access) = (Some(registry.to_string()), vec![access_label(&record)]);
+        let (registry, access) = (Some(registry.to_string()), access_of(actor, &record));
         let ask = move |index: &SearchIndex, Window { offset, limit }| {
             index.search(&Query { registry, text, access, sort, offset, limit })
         };
@@ -61,7 +61,7 @@ impl Holdfast {
     ) -> Result<SearchPage> {
         let record = self.registry(registry).await?;
         self.head_to_read(actor, registry, name).await?;
-        let (place, krate, access) = (registry.to_string(), name.canonical(), vec![access_label(&record)]);
+        let (place, krate, access) = (registry.to_string(), name.canonical(), access_of(actor, &record));
         let ask = move |index: &SearchIndex, Window { offset, limit }| {
             index.dependents(&place, krate.as_str(), &access, offset, limit)
         };
@@ -97,7 +97,7 @@ impl Holdfast {
         let heads = read_many::<CrateHead>(&*self.store, &keys).await?.into_iter().flatten();
         // The index is a moment behind: what it still has and the store no longer is not there.
         let crates: Vec<CrateHead> =
-            heads.map(|(_, head)| head).filter(|head| head.max_version.is_some()).collect();
+            heads.map(|(_, head)| head).filter(|head| is_there(actor, head)).collect();
         let gone = (keys.len() - crates.len()) as u64;
         Ok(SearchPage { total: total.saturating_sub(gone), crates })
     }
@@ -114,7 +114,41 @@ impl Window {
     const ALL: Window = Window { offset: 0, limit: usize::MAX };
 }
 
-/// What a searcher must hold to find the unrestricted crates of a registry.
-pub(crate) fn access_label(record: &RegistryRecord) -> String {
-    format!("registry:{}", record.name)
+/// Whether a hit is still there, and still to be seen.
+fn is_there(actor: &Actor, head: &CrateHead) -> bool {
+    head.max_version.is_some() && may_see(actor, head.audience().as_ref())
 }
+
+/// What a searcher must hold one of to find a crate.
+pub(crate) fn access_labels(record: &RegistryRecord, head: &CrateHead) -> Vec<String> {
+    match head.audience() {
+        None => vec![everybody(record)],
+        Some(Audience { principals, .. }) => {
+            principals.iter().map(ToString::to_string).chain([ADMINS.to_owned()]).collect()
+        }
+    }
+}
+
+/// What a searcher holds.
+fn access_of(actor: &Actor, record: &RegistryRecord) -> Vec<String> {
+    let mut labels = vec![everybody(record)];
+    match actor.who() {
+        Who::Anonymous => {}
+        Who::Operator => labels.push(ADMINS.to_owned()),
+        Who::Account(account) if account.role == Role::Admin => labels.push(ADMINS.to_owned()),
+        Who::Account(account) => {
+            let teams = account.teams.iter().cloned().map(Principal::Team);
+            let own = account.login().cloned().map(Principal::User);
+            labels.extend(teams.chain(own).map(|principal| principal.to_string()));
+        }
+    }
+    labels
+}
+
+/// The label of crates that nobody is kept from. No principal is written with a slash.
+fn everybody(record: &RegistryRecord) -> String {
+    format!("registry/{}", record.name)
+}
+
+/// The label that lets admins find every crate.
+const ADMINS: &str = "/admins";

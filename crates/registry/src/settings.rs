@@ -1,6 +1,8 @@
 //! What an operator may set, as the operations need it.
 
 use crate::fresh::Bounds;
+use crate::hasher::PasswordCost;
+use crate::invitations::SelfRegistration;
 use holdfast_package::{Limits, RequiredFields};
 use std::time::Duration;
 
@@ -21,6 +23,18 @@ pub struct Settings {
     pub store_write_limit: Duration,
     /// Bytes of index files to hold in memory.
     pub index_cache_bytes: u64,
+    /// What hashing a password costs.
+    pub password_cost: PasswordCost,
+    /// Who may make an account without an invitation; `None` for nobody.
+    pub self_registration: Option<SelfRegistration>,
+    /// How long a browser session lasts without being used.
+    pub session_idle: Duration,
+    /// How long a browser session lasts at most.
+    pub session_lifetime: Duration,
+    /// How long a new token works when nobody says; `None` for ever.
+    pub token_default_lifetime: Option<Duration>,
+    /// How long a new token may work at most; `None` for ever.
+    pub token_max_lifetime: Option<Duration>,
     /// How often unreferenced files are looked for; zero for never.
     pub sweep_interval: Duration,
     /// How long a file may be unreferenced before it is swept.
@@ -37,6 +51,12 @@ impl Default for Settings {
             store_read_limit: Duration::from_secs(5),
             store_write_limit: Duration::from_secs(10),
             index_cache_bytes: 64 * 1024 * 1024,
+            password_cost: PasswordCost::default(),
+            self_registration: None,
+            session_idle: Duration::from_hours(12),
+            session_lifetime: Duration::from_hours(24 * 7),
+            token_default_lifetime: None,
+            token_max_lifetime: None,
             sweep_interval: Duration::from_hours(24),
             sweep_grace: Duration::from_hours(24),
         }

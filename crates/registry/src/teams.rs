@@ -2,7 +2,7 @@
 
 use crate::actor::{Actor, Who};
 use crate::audit::Deed;
-use crate::entity::{Membership, Team};
+use crate::entity::{Membership, Team, User};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::principals::{index_keys, parsed};
@@ -179,12 +179,26 @@ impl Holdfast {
         // Since the mark nobody can make it an owner, so what is seen now is all.
         self.require_other_owners(owner).await?;
         self.disown(actor, owner).await?;
+        self.take_roles(actor, owner).await?;
+        self.take_sight(actor, name).await?;
+        self.take_charges(actor, deed, name).await?;
         let mut pages = Pages::new(&*self.store, Membership::part(name));
         while let Some(members) = pages.next_entities::<Membership>().await? {
             let members: Vec<_> =
                 members.into_iter().map(|(_, member)| (member.team, member.login)).collect();
             for memberships in members.chunks(MEMBERSHIPS_PER_COMMIT) {
                 self.end_memberships(actor, deed, memberships).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the service accounts of a leaving team to the admins.
+    async fn take_charges(&self, actor: &Actor, deed: Deed<'_>, name: &TeamName) -> Result<()> {
+        for (_, user) in scan_all::<User>(&*self.store, User::PART).await? {
+            if user.keeper.as_ref() == Some(name) {
+                self.change_user(actor, deed, &user.login, user.login.as_str(), |user| user.keeper = None)
+                    .await?;
             }
         }
         Ok(())

@@ -3,14 +3,17 @@
 use crate::actor::{Account, Actor, Who};
 use crate::audit::Deed;
 use crate::authenticate::has_ended;
-use crate::entity::{Role, Token, TokenUse};
+use crate::entity::{Holder, Purpose, Role, Token, TokenUse, User};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::principals::{READ_CHUNK, index_keys, parsed};
 use crate::rights::{Action, require, unauthenticated};
 use crate::users::present_user;
-use holdfast_store::{Committed, Key, Tx, read_many, scan_all};
+use holdfast_store::{Committed, Key, Tx, read, read_many, scan_all};
 use holdfast_types::{CratePattern, Endpoint, Login, Scopes, Timestamp, TokenId, TokenSecret};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many tokens end in one commit: each is a document, two index entries and a last use.
@@ -33,6 +36,8 @@ pub struct NewToken {
 }
 
 impl Token {
+    /// How long before its end a token is pointed out to its owner.
+    pub const ENDS_SOON: Duration = Duration::from_hours(24 * 14);
     /// The most tokens of a user.
     pub const MAX_PER_USER: usize = 500;
     /// The most characters of a label.
@@ -48,6 +53,26 @@ impl Holdfast {
         self.logged(actor, deed, self.try_create_token(actor, deed, &new).await).await
     }
 
+    /// Makes a token for somebody who has just proved themselves by a password.
+    pub async fn create_proven_token(
+        &self,
+        new: NewToken,
+        address: Option<IpAddr>,
+    ) -> Result<(Token, TokenSecret)> {
+        let account = Account {
+            holder: Holder::Login(new.login.clone()),
+            role: Role::Guest,
+            teams: BTreeSet::new(),
+            token: TokenId::from_entropy([0; 8]),
+            label: "password".to_owned(),
+            scopes: Scopes::default(),
+            purpose: Purpose::Access,
+            bound: None,
+            expires_at: None,
+        };
+        self.create_token(&Actor::account(Arc::new(account), address), new).await
+    }
+
     /// The tokens of one user, for themselves and for admins; or of all, for admins. With the last use of
     /// each, which may lag by a few seconds.
     pub async fn list_tokens(
@@ -55,7 +80,10 @@ impl Holdfast {
         actor: &Actor,
         login: Option<&Login>,
     ) -> Result<Vec<(Token, Option<TokenUse>)>> {
-        require(actor, login.map_or(Action::Administer, Action::OwnAccount))?;
+        match login {
+            Some(login) => self.require_account(actor, login).await?,
+            None => require(actor, Action::Administer)?,
+        }
         let tokens = match login {
             Some(login) => self.tokens_of(login).await?,
             None => scan_all::<Token>(&*self.store, Token::PART)
@@ -71,8 +99,9 @@ impl Holdfast {
             let uses = uses.into_iter().map(|found| found.map(|(_, last)| last));
             listed.extend(tokens.iter().cloned().zip(uses));
         }
-        listed
-            .sort_by(|(a, _), (b, _)| (&a.login, a.created_at, &a.id).cmp(&(&b.login, b.created_at, &b.id)));
+        listed.sort_by(|(a, _), (b, _)| {
+            (a.holder.name(), a.created_at, &a.id).cmp(&(b.holder.name(), b.created_at, &b.id))
+        });
         Ok(listed)
     }
 
@@ -96,10 +125,11 @@ impl Holdfast {
         deed: Deed<'_>,
         new: &NewToken,
     ) -> Result<(Token, TokenSecret)> {
-        require(actor, Action::OwnAccount(&new.login))?;
+        self.require_account(actor, &new.login).await?;
         check(new)?;
         let created_at = self.outside.now();
-        let expires_at = new.expires_in.map(|duration| created_at.plus(duration));
+        let expires_at =
+            self.settings.token_lifetime(new.expires_in)?.map(|duration| created_at.plus(duration));
         if let Some(account) = actor.as_account() {
             require_within(account, &new.scopes, expires_at)?;
         }
@@ -107,10 +137,14 @@ impl Holdfast {
         let secret = TokenSecret::from_entropy(self.outside.entropy());
         let token = Token {
             id: TokenId::from_entropy(self.outside.entropy()),
-            login: new.login.clone(),
+            holder: Holder::Login(new.login.clone()),
             label: new.label.clone(),
             digest: secret.digest(),
             scopes: new.scopes.clone(),
+            purpose: Purpose::Access,
+            bound: None,
+            parent: None,
+            former: None,
             created_at,
             expires_at,
         };
@@ -132,9 +166,21 @@ impl Holdfast {
         }
     }
 
+    /// Whether the actor may look after the tokens of an account: their own, a service account of a team of
+    /// theirs, or anybody's as an admin.
+    async fn require_account(&self, actor: &Actor, login: &Login) -> Result<()> {
+        let own = require(actor, Action::OwnAccount(login));
+        if own.is_ok() || actor.as_account().is_none_or(|account| account.teams.is_empty()) {
+            return own;
+        }
+        let user = read::<User>(&*self.store, &User::key_of(login)).await?;
+        let keeper = user.and_then(|(_, user)| user.keeper);
+        keeper.map_or(own, |team| require(actor, Action::KeptAccount(&team)))
+    }
+
     /// Makes sure that a user has room for one more token; those that ended make room first. Several requests
     /// at once may go a little over the limit.
-    async fn make_room(&self, actor: &Actor, deed: Deed<'_>, login: &Login) -> Result<()> {
+    pub(crate) async fn make_room(&self, actor: &Actor, deed: Deed<'_>, login: &Login) -> Result<()> {
         let ids = index_keys(&*self.store, Token::user_part(login)).await?;
         if ids.len() < Token::MAX_PER_USER {
             return Ok(());
@@ -157,9 +203,19 @@ impl Holdfast {
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            let token = tx.get::<Token>(&Token::key_of(id)).await?.filter(|token| may_know_of(actor, token));
-            let token = token.ok_or_else(|| Error::not_found(format!("there is no token `{id}`")))?;
-            require(actor, Action::OwnAccount(&token.login))?;
+            let unknown = || Error::not_found(format!("there is no token `{id}`"));
+            let token = tx.get::<Token>(&Token::key_of(id)).await?.ok_or_else(unknown)?;
+            // Tokens of others are not there for those who could not revoke them anyway.
+            match token.login() {
+                Some(login) if actor.login() == Some(login) => require(actor, Action::OwnAccount(login))?,
+                Some(login) => {
+                    self.require_account(actor, login).await.map_err(|error| match error.kind() {
+                        Kind::Forbidden if !is_admin(actor) => unknown(),
+                        _ => error,
+                    })?;
+                }
+                None => require(actor, Action::Administer)?,
+            }
             if let Committed::Yes = self.commit_revocation(tx, actor, deed, &token).await? {
                 return Ok(());
             }
@@ -176,7 +232,14 @@ impl Holdfast {
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            let Some(token) = tx.get::<Token>(&Token::key_of(id)).await? else { return Ok(()) };
+            let Some(mut token) = tx.get::<Token>(&Token::key_of(id)).await? else { return Ok(()) };
+            // What a device came with is one of many: whoever signs it out means the device.
+            if let Some(parent) = token.parent.clone()
+                && let Some(device) = tx.get::<Token>(&Token::key_of(&parent)).await?
+                && device.purpose == Purpose::Device
+            {
+                token = device;
+            }
             if let Committed::Yes = self.commit_revocation(tx, actor, deed, &token).await? {
                 return Ok(());
             }
@@ -192,10 +255,11 @@ impl Holdfast {
     ) -> Result<Committed> {
         tx.delete::<Token>(&Token::key_of(&token.id)).await?;
         tx.delete::<TokenUse>(&TokenUse::key_of(&token.id)).await?;
-        self.record(&mut tx, actor, deed, Some(format!("`{}` of `{}`", token.label, token.login))).await?;
+        self.record(&mut tx, actor, deed, Some(format!("`{}` of `{}`", token.label, token.holder.name())))
+            .await?;
         let committed = tx.commit().await;
-        // Whether or not the outcome is known.
-        self.account_cache.forget(&token.digest);
+        // Whether or not the outcome is known; what was made from the token ends with it.
+        self.account_cache.clear();
         Ok(committed?)
     }
 
@@ -236,9 +300,8 @@ impl Holdfast {
     }
 }
 
-/// Tokens of others are not there for those who could not revoke them anyway.
-fn may_know_of(actor: &Actor, token: &Token) -> bool {
-    actor.as_account().is_none_or(|account| account.role == Role::Admin || account.login == token.login)
+fn is_admin(actor: &Actor) -> bool {
+    actor.as_account().is_none_or(|account| account.role == Role::Admin)
 }
 
 fn check(new: &NewToken) -> Result<()> {
@@ -268,7 +331,11 @@ fn check(new: &NewToken) -> Result<()> {
 }
 
 /// Refuses what would let a new token do more than the one it is made with.
-fn require_within(account: &Account, scopes: &Scopes, expires_at: Option<Timestamp>) -> Result<()> {
+pub(crate) fn require_within(
+    account: &Account,
+    scopes: &Scopes,
+    expires_at: Option<Timestamp>,
+) -> Result<()> {
     let own = &account.scopes;
     let beyond = |what: String| {
         let label = &account.label;
@@ -290,7 +357,8 @@ fn require_within(account: &Account, scopes: &Scopes, expires_at: Option<Timesta
     if lifts || !scopes.registries.iter().all(|registry| own.cover_registry(registry)) {
         return Err(beyond(format!("choose registries among `{}`", registries.join("`, `"))));
     }
-    match account.expires_at {
+    // Whoever sat at a browser and signed in makes tokens that outlast the session.
+    match account.expires_at.filter(|_| !account.is_session()) {
         Some(own_end) if expires_at.is_none_or(|end| end > own_end) => {
             Err(beyond(format!("let the new one end by {own_end}")))
         }

@@ -6,7 +6,7 @@
 
 use crate::actor::Actor;
 use crate::audit::Deed;
-use crate::entity::{Membership, Role, Token, User};
+use crate::entity::{Membership, PasswordRecord, Role, Token, User};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::principals::{index_keys, parsed};
@@ -26,13 +26,8 @@ pub struct NewUser {
     pub role: Role,
     /// Whether it is a machine's account.
     pub service: bool,
-}
-
-/// What is switched on and off.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Enabled,
-    Disabled,
+    /// The team that looks after a machine's account.
+    pub keeper: Option<TeamName>,
 }
 
 impl Holdfast {
@@ -59,13 +54,22 @@ impl Holdfast {
     /// Lets a user's tokens work again. For admins.
     pub async fn enable_user(&self, actor: &Actor, login: &Login) -> Result<()> {
         let deed = Deed { action: "user-enable", registry: None, subject: login.as_str() };
-        self.logged(actor, deed, self.try_switch_user(actor, deed, login, Access::Enabled).await).await
+        let result = self.change_user(actor, deed, login, "", |user| user.disabled = false).await;
+        self.logged(actor, deed, result).await
     }
 
     /// Refuses all tokens of a user until they are enabled. For admins; never the last of them.
     pub async fn disable_user(&self, actor: &Actor, login: &Login) -> Result<()> {
         let deed = Deed { action: "user-disable", registry: None, subject: login.as_str() };
-        self.logged(actor, deed, self.try_switch_user(actor, deed, login, Access::Disabled).await).await
+        let result = self.change_user(actor, deed, login, "", |user| user.disabled = true).await;
+        self.logged(actor, deed, result).await
+    }
+
+    /// Gives a user another role. For admins; never to the last of them.
+    pub async fn set_user_role(&self, actor: &Actor, login: &Login, role: Role) -> Result<()> {
+        let deed = Deed { action: "user-role", registry: None, subject: login.as_str() };
+        let result = self.change_user(actor, deed, login, role.as_str(), |user| user.role = role).await;
+        self.logged(actor, deed, result).await
     }
 
     /// Removes a user with their tokens, memberships and ownerships. For admins; never the last of them, and
@@ -77,9 +81,11 @@ impl Holdfast {
 
     async fn try_add_user(&self, actor: &Actor, deed: Deed<'_>, new: &NewUser) -> Result<User> {
         require(actor, Action::Administer)?;
-        let NewUser { login, role, service } = new.clone();
-        let user =
-            User { login, role, service, disabled: false, leaving: false, created_at: self.outside.now() };
+        let NewUser { login, role, service, keeper } = new.clone();
+        if keeper.is_some() && !service {
+            return Err(Error::invalid("only a service account is looked after by a team"));
+        }
+        let user = User { service, keeper, ..User::new(login, role, self.outside.now()) };
         let kind = if service { "service account" } else { "user" };
         let mut retry = self.retry();
         loop {
@@ -91,6 +97,9 @@ impl Holdfast {
                 }
                 None => tx.create(&user).await?,
             }
+            if let Some(team) = &user.keeper {
+                crate::restrict::require_present(&mut tx, &Principal::Team(team.clone())).await?;
+            }
             self.record(&mut tx, actor, deed, Some(format!("{kind}, {}", role.as_str()))).await?;
             if let Committed::Yes = tx.commit().await? {
                 return Ok(user);
@@ -98,28 +107,30 @@ impl Holdfast {
         }
     }
 
-    async fn try_switch_user(
+    pub(crate) async fn change_user(
         &self,
         actor: &Actor,
         deed: Deed<'_>,
         login: &Login,
-        access: Access,
+        words: &str,
+        change: impl Fn(&mut User),
     ) -> Result<()> {
         require(actor, Action::Administer)?;
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            let mut user = present_user(&mut tx, login).await?;
-            let disabled = access == Access::Disabled;
-            if user.disabled == disabled {
+            let user = present_user(&mut tx, login).await?;
+            let mut changed = user.clone();
+            change(&mut changed);
+            if changed == user {
                 return Ok(());
             }
-            if disabled {
+            if !changed.is_active_admin() {
                 self.keep_an_admin(&mut tx, &user).await?;
             }
-            user.disabled = disabled;
-            tx.put(&user).await?;
-            self.record(&mut tx, actor, deed, None).await?;
+            tx.put(&changed).await?;
+            let words = Some(words).filter(|words| !words.is_empty()).map(str::to_owned);
+            self.record(&mut tx, actor, deed, words).await?;
             if let Committed::Yes = self.commit_accounts(tx).await? {
                 return Ok(());
             }
@@ -192,6 +203,7 @@ impl Holdfast {
         for memberships in teams.chunks(MEMBERSHIPS_PER_COMMIT) {
             self.end_memberships(actor, deed, memberships).await?;
         }
+        self.take_roles(actor, owner).await?;
         let tokens = index_keys(&*self.store, Token::user_part(login)).await?;
         let tokens: Vec<TokenId> = tokens.iter().map(|id| parsed(id)).collect::<Result<_>>()?;
         self.delete_tokens(actor, deed, &tokens).await
@@ -210,6 +222,9 @@ impl Holdfast {
                 }
                 Some(_) => tx.delete::<User>(&User::key_of(login)).await?,
             }
+            tx.delete::<PasswordRecord>(&PasswordRecord::key_of(login)).await?;
+            self.drop_keys(&mut tx, login).await?;
+            self.drop_identities(&mut tx, login).await?;
             self.record(&mut tx, actor, deed, None).await?;
             if let Committed::Yes = self.commit_accounts(tx).await? {
                 return Ok(());
@@ -218,7 +233,7 @@ impl Holdfast {
     }
 
     /// Makes sure, until the commit, that another admin can act when this user no longer can.
-    async fn keep_an_admin(&self, tx: &mut Tx, user: &User) -> Result<()> {
+    pub(crate) async fn keep_an_admin(&self, tx: &mut Tx, user: &User) -> Result<()> {
         if !user.is_active_admin() {
             return Ok(());
         }

@@ -4,12 +4,14 @@
 //! a store holds. Index entries are left out, because they follow from the entities; see [`crate::kinds`].
 //!
 //! Others may write meanwhile. What a walk finds fits together all the same: the documents of a crate are those
-//! of one moment, every owner comes before the crate, every member and the user of every token before them, and
-//! the audit log last, so that it tells of all that came before it.
+//! of one moment, every owner comes before the crate, whoever has a role before the registry, every member and
+//! the user of every token before them, and the audit log last, so that it tells of all that came before it.
 
 use crate::counters;
-use crate::entity::{AuditEntry, CrateHead, Membership, Readme, RegistryRecord, ServerRecord};
-use crate::entity::{Team, Token, TokenUse, User, Version};
+use crate::entity::{
+    AuditEntry, CrateHead, Identity, Invitation, Membership, PasswordRecord, Readme, RegistryRecord,
+    ServerRecord, SigningKey, Team, Token, TokenUse, User, Version,
+};
 use crate::error::{Error, Kind, Result};
 use crate::kinds::{Meaning, NeededFile, entity};
 use holdfast_store::{Doc, Key, Pages, Scan, Store, StoreError};
@@ -63,8 +65,8 @@ impl<'a> Walk<'a> {
     ) -> Result<()> {
         let mut walk = Walk { store, principals: HashSet::new() };
         let server = walk.server(sink).await?;
-        let registries = walk.registries(sink).await?;
         walk.accounts(sink).await?;
+        let registries = walk.registries(sink).await?;
         for registry in &registries {
             walk.crates(registry, sink).await?;
         }
@@ -80,16 +82,35 @@ impl<'a> Walk<'a> {
         Ok(server)
     }
 
-    async fn registries(&self, sink: &mut dyn Sink) -> Result<Vec<RegistryName>> {
+    async fn registries(&mut self, sink: &mut dyn Sink) -> Result<Vec<RegistryName>> {
         let mut names = Vec::new();
         let mut pages = Pages::new(&**self.store, RegistryRecord::PART);
         while let Some(docs) = pages.next_docs().await? {
-            for doc in &docs {
+            for doc in docs {
+                let doc = self.after_its_roles(doc, sink).await?;
                 names.push(entity::<RegistryRecord>(&doc.key, &doc.body)?.name);
+                sink.take(documents(vec![doc])).await?;
             }
-            sink.take(documents(docs)).await?;
         }
         Ok(names)
+    }
+
+    /// Makes sure that everybody who has a role in a registry comes before it, as the owners of a crate do.
+    async fn after_its_roles(&mut self, mut doc: Doc, sink: &mut dyn Sink) -> Result<Doc> {
+        for _ in 0..ATTEMPTS {
+            let record = entity::<RegistryRecord>(&doc.key, &doc.body)?;
+            let late = record.roles.into_keys().find(|principal| !self.principals.contains(principal));
+            let Some(principal) = late else { return Ok(doc) };
+            if self.late_principal(&principal, sink).await? {
+                continue;
+            }
+            let (key, rev) = (doc.key.clone(), doc.rev);
+            doc = self.document(key.clone()).await?.ok_or_else(|| vanished(&key))?;
+            if doc.rev == rev {
+                return Ok(doc);
+            }
+        }
+        Err(too_lively(&doc.key))
     }
 
     async fn accounts(&mut self, sink: &mut dyn Sink) -> Result<()> {
@@ -106,14 +127,42 @@ impl<'a> Walk<'a> {
                 self.team(doc, sink).await?;
             }
         }
+        self.passwords(sink).await?;
         self.tokens(sink).await
+    }
+
+    async fn passwords(&self, sink: &mut dyn Sink) -> Result<()> {
+        let mut pages = Pages::new(&**self.store, PasswordRecord::PART);
+        while let Some(mut docs) = pages.next_docs().await? {
+            docs = self
+                .only_of_users(docs, |doc| Ok(Some(entity::<PasswordRecord>(&doc.key, &doc.body)?.login)))?;
+            sink.take(documents(docs)).await?;
+        }
+        let mut pages = Pages::new(&**self.store, Identity::PART);
+        while let Some(mut docs) = pages.next_docs().await? {
+            docs =
+                self.only_of_users(docs, |doc| Ok(Some(entity::<Identity>(&doc.key, &doc.body)?.login)))?;
+            sink.take(documents(docs)).await?;
+        }
+        let mut pages = Pages::new(&**self.store, SigningKey::PART);
+        while let Some(mut docs) = pages.next_docs().await? {
+            docs =
+                self.only_of_users(docs, |doc| Ok(Some(entity::<SigningKey>(&doc.key, &doc.body)?.login)))?;
+            sink.take(documents(docs)).await?;
+        }
+        let mut pages = Pages::new(&**self.store, Invitation::PART);
+        while let Some(docs) = pages.next_docs().await? {
+            sink.take(documents(docs)).await?;
+        }
+        Ok(())
     }
 
     async fn tokens(&self, sink: &mut dyn Sink) -> Result<()> {
         let mut ids = HashSet::new();
         let mut pages = Pages::new(&**self.store, Token::PART);
         while let Some(mut docs) = pages.next_docs().await? {
-            docs = self.only_of_users(docs, |doc| Ok(entity::<Token>(&doc.key, &doc.body)?.login))?;
+            docs =
+                self.only_of_users(docs, |doc| Ok(entity::<Token>(&doc.key, &doc.body)?.login().cloned()))?;
             ids.extend(docs.iter().map(|doc| doc.key.sort.clone()));
             sink.take(documents(docs)).await?;
         }
@@ -133,7 +182,8 @@ impl<'a> Walk<'a> {
         self.principals.insert(Principal::Team(team));
         let mut pages = Pages::new(&**self.store, part);
         while let Some(mut docs) = pages.next_docs().await? {
-            docs = self.only_of_users(docs, |doc| Ok(entity::<Membership>(&doc.key, &doc.body)?.login))?;
+            docs =
+                self.only_of_users(docs, |doc| Ok(Some(entity::<Membership>(&doc.key, &doc.body)?.login)))?;
             sink.take(documents(docs)).await?;
         }
         Ok(())
@@ -144,11 +194,11 @@ impl<'a> Walk<'a> {
     fn only_of_users(
         &self,
         docs: Vec<Doc>,
-        user_of: impl Fn(&Doc) -> Result<holdfast_types::Login>,
+        user_of: impl Fn(&Doc) -> Result<Option<holdfast_types::Login>>,
     ) -> Result<Vec<Doc>> {
         let mut kept = Vec::with_capacity(docs.len());
         for doc in docs {
-            if self.principals.contains(&Principal::User(user_of(&doc)?)) {
+            if user_of(&doc)?.is_none_or(|login| self.principals.contains(&Principal::User(login))) {
                 kept.push(doc);
             }
         }
@@ -175,11 +225,14 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Makes sure that every owner comes before the crate. An owner who was made after we looked at the
-    /// accounts comes now. One who is gone by now was taken off the crate before, so it is read again.
+    /// Makes sure that every owner comes before the crate, and every team that it is visible to. One who was
+    /// made after we looked at the accounts comes now. One who is gone by now was taken off the crate before, so
+    /// it is read again.
     async fn after_its_owners(&mut self, mut krate: Krate, sink: &mut dyn Sink) -> Result<Krate> {
         for _ in 0..ATTEMPTS {
-            let late = krate.head.owners.iter().find(|owner| !self.principals.contains(owner)).cloned();
+            let named =
+                krate.head.audience().map_or_else(|| krate.head.owners.clone(), |seen| seen.principals);
+            let late = named.into_iter().find(|owner| !self.principals.contains(owner));
             let Some(owner) = late else { return Ok(krate) };
             if self.late_principal(&owner, sink).await? {
                 continue;

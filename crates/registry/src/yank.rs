@@ -5,7 +5,7 @@ use crate::audit::Deed;
 use crate::entity::{CrateHead, Version as Stored};
 use crate::error::{Error, Result};
 use crate::holdfast::Holdfast;
-use crate::rights::{Action, no_such_crate, require};
+use crate::rights::{Action, may_see, no_such_crate, require, require_bound};
 use holdfast_store::{Committed, Tx};
 use holdfast_types::{CrateName, Endpoint, Principal, RegistryName, Version};
 
@@ -49,6 +49,7 @@ impl Holdfast {
         loop {
             let mut tx = retry.begin().await?;
             let mut head = self.head_to_change(&mut tx, actor, registry, name, Endpoint::Yank).await?;
+            require_bound(actor, version, None)?;
             let stored = tx.get::<Stored>(&Stored::key_of(registry, &krate, &version.key())).await?;
             let mut stored = stored
                 .filter(|stored| stored.removed.is_none())
@@ -79,7 +80,7 @@ impl Holdfast {
     ) -> Result<CrateHead> {
         let record = self.enter(actor, registry).await?;
         let head = tx.get::<CrateHead>(&CrateHead::key_of(registry, &name.canonical())).await?;
-        let Some(head) = head else {
+        let Some(head) = head.filter(|head| may_see(actor, head.audience().as_ref())) else {
             // Whoever could not change it as its owner learns that, and not which crates there are.
             let own: Vec<Principal> = actor.login().cloned().map(Principal::User).into_iter().collect();
             require(actor, Action::Change(&record, name, &own, endpoint))?;

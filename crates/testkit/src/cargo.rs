@@ -1,6 +1,6 @@
 //! The real cargo in a clean home: nothing inherited, one registry, quick failures.
 
-use crate::process::{Ran, clean, run, utf8};
+use crate::process::{Ran, Running, clean, run, start, utf8};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -87,12 +87,14 @@ impl Cargo {
 
     /// Runs a command that reads `input`.
     #[track_caller]
-    #[expect(clippy::disallowed_methods, reason = "cargo tells its tests which cargo it is")]
     pub fn run_with_input(&self, folder: &Path, line: &str, input: &str) -> Ran {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command.args(line.split_whitespace());
-        run(self.prepare(&mut command).current_dir(folder), input)
+        run(&mut self.command(folder, line), input)
+    }
+
+    /// Starts a command that waits for something.
+    #[track_caller]
+    pub fn start(&self, folder: &Path, line: &str) -> Running {
+        start(&mut self.command(folder, line), "")
     }
 
     /// Runs a line as a person would paste it into a shell.
@@ -101,6 +103,15 @@ impl Cargo {
         let mut command = Command::new("sh");
         command.args(["-c", line]);
         run(self.prepare(&mut command).current_dir(self.work()), "")
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "cargo tells its tests which cargo it is")]
+    fn command(&self, folder: &Path, line: &str) -> Command {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(line.split_whitespace());
+        self.prepare(&mut command).current_dir(folder);
+        command
     }
 
     fn prepare<'a>(&self, command: &'a mut Command) -> &'a mut Command {

@@ -41,6 +41,12 @@ impl Cli {
     /// Runs a command with further arguments that may hold spaces.
     #[track_caller]
     pub fn run_with(&self, line: &str, arguments: &[&str]) -> Ran {
+        self.run_reading(line, arguments, "")
+    }
+
+    /// Runs a command that reads `input`.
+    #[track_caller]
+    pub fn run_reading(&self, line: &str, arguments: &[&str], input: &str) -> Ran {
         let mut command = Command::new(binary());
         clean(&mut command).args(line.split_whitespace()).args(arguments).arg("--data").arg(&self.data);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -49,7 +55,7 @@ impl Cli {
         if let Some(server) = paused {
             server.stop();
         }
-        let ran = run(&mut command, "");
+        let ran = run(&mut command, input);
         if let Some(server) = paused {
             server.start();
         }

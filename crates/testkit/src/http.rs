@@ -64,6 +64,18 @@ impl Http {
         self.send("PUT", path, &[], body)
     }
 
+    /// `POST path` with JSON.
+    #[track_caller]
+    pub fn post_json(&mut self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[("Content-Type", "application/json")], body.to_string().as_bytes())
+    }
+
+    /// `PUT path` with JSON.
+    #[track_caller]
+    pub fn put_json(&mut self, path: &str, body: &Value) -> Answer {
+        self.send("PUT", path, &[("Content-Type", "application/json")], body.to_string().as_bytes())
+    }
+
     /// `DELETE path` with a body, perhaps empty.
     #[track_caller]
     pub fn delete(&mut self, path: &str, body: &[u8]) -> Answer {

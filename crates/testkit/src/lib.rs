@@ -2,7 +2,7 @@
 //!
 //! Black-box tests drive the built binary as its users do: [`Server`] runs it on a port and a folder of its
 //! own, [`Cli`] calls its commands beside it, [`Cargo`] is the real cargo in a clean home, [`Project`] writes
-//! packages for it, [`Http`] sends what cargo never would, and [`Proxy`] stands between and writes down what
+//! packages for it, [`Http`] sends what cargo never would, [`Browser`] shows pages to a person, and [`Proxy`] stands between and writes down what
 //! was asked. [`seed`] makes data sets that nobody would publish one by one.
 //!
 //! Tests of the operations own the world outside: [`FakeOutside`].
@@ -14,6 +14,7 @@
     reason = "an assertion is worth making without a look at what it gives back"
 )]
 
+mod browser;
 mod cargo;
 mod cli;
 mod http;
@@ -26,6 +27,7 @@ mod proxy;
 pub mod seed;
 mod server;
 
+pub use browser::Browser;
 pub use cargo::Cargo;
 pub use cli::Cli;
 pub use holdfast_package::testing as packages;
@@ -33,7 +35,7 @@ pub use holdfast_servers::{PATIENCE, until};
 pub use http::{Answer, Http};
 pub use noise::noise;
 pub use outside::FakeOutside;
-pub use process::{Ran, binary, run};
+pub use process::{Ran, Running, binary, credential_provider, run};
 pub use project::{Project, Workspace};
 pub use proxy::Proxy;
 pub use server::{Server, ServerBuilder};

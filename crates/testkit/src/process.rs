@@ -1,10 +1,11 @@
 //! Programs that tests start: found, run to their end within a limit, signalled by their id.
 
-use holdfast_servers::seen_within;
+use holdfast_servers::{PATIENCE, seen_within};
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::Seek;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// How long a program may run before it is killed. Far above what a build of a small package takes.
@@ -72,9 +73,24 @@ impl Ran {
     }
 }
 
+/// A program that runs. Dropping it ends it.
+#[derive(Debug)]
+pub struct Running {
+    line: String,
+    child: Child,
+    stdout: File,
+    stderr: File,
+}
+
 /// Runs `command` to its end, with `input` to read, and kills it when it takes too long.
 #[track_caller]
 pub fn run(command: &mut Command, input: &str) -> Ran {
+    start(command, input).wait()
+}
+
+/// Starts `command`, with `input` to read.
+#[track_caller]
+pub(crate) fn start(command: &mut Command, input: &str) -> Running {
     let line = line_of(command);
     let file = || tempfile::tempfile().expect("the temporary folder takes files");
     let (stdin, stdout, stderr) = (file(), file(), file());
@@ -82,19 +98,48 @@ pub fn run(command: &mut Command, input: &str) -> Ran {
     (&stdin).rewind().expect("a file can be read again");
     let clone = |file: &File| Stdio::from(file.try_clone().expect("a file can be shared"));
     command.stdin(stdin).stdout(clone(&stdout)).stderr(clone(&stderr));
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start `{line}`: {error}"));
-    let ended = seen_within(LIMIT, || child.try_wait().expect("our own child can be waited for"));
-    let status = ended.unwrap_or_else(|| {
-        child.kill().ok();
-        child.wait().expect("our own child can be waited for")
-    });
-    Ran { line, status, stdout: text_of(stdout), stderr: text_of(stderr) }
+    let child = command.spawn().unwrap_or_else(|error| panic!("cannot start `{line}`: {error}"));
+    Running { line, child, stdout, stderr }
 }
 
-fn text_of(mut file: File) -> String {
-    let mut bytes = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("a temporary file can be read");
-    String::from_utf8_lossy(&bytes).into_owned()
+impl Running {
+    /// Waits until it has said something that `find` takes, on its error output.
+    #[track_caller]
+    pub fn hear<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        let heard = seen_within(PATIENCE, || find(&text_of(&self.stderr)));
+        heard.unwrap_or_else(|| panic!("`{}` did not say {what}: {}", self.line, text_of(&self.stderr)))
+    }
+
+    /// Waits until it has ended, and kills it when it takes too long.
+    #[track_caller]
+    pub fn wait(mut self) -> Ran {
+        let ended = seen_within(LIMIT, || self.child.try_wait().expect("our own child can be waited for"));
+        let status = ended.unwrap_or_else(|| {
+            self.child.kill().ok();
+            self.child.wait().expect("our own child can be waited for")
+        });
+        let (stdout, stderr) = (text_of(&self.stdout), text_of(&self.stderr));
+        Ran { line: std::mem::take(&mut self.line), status, stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// All that is in a file by now, read without moving the place at which the program writes.
+fn text_of(file: &File) -> String {
+    let (mut bytes, mut part) = (Vec::new(), [0; 8192]);
+    loop {
+        let at = u64::try_from(bytes.len()).expect("a test says little");
+        match file.read_at(&mut part, at).expect("a temporary file can be read") {
+            0 => return String::from_utf8_lossy(&bytes).into_owned(),
+            length => bytes.extend_from_slice(&part[..length]),
+        }
+    }
 }
 
 fn line_of(command: &Command) -> String {
@@ -103,22 +148,31 @@ fn line_of(command: &Command) -> String {
 }
 
 /// The binary under test: `$HOLDFAST_BIN`, or the one that cargo built next to this test.
-#[expect(clippy::disallowed_methods, reason = "a test is told by its environment which binary to test")]
 pub fn binary() -> PathBuf {
-    let path = std::env::var_os("HOLDFAST_BIN").map_or_else(next_to_this_test, PathBuf::from);
+    built("HOLDFAST_BIN", "holdfast", "holdfast")
+}
+
+/// The credential provider under test: `$HOLDFAST_CREDENTIAL_BIN`, or the one that cargo built next to this test.
+pub fn credential_provider() -> PathBuf {
+    built("HOLDFAST_CREDENTIAL_BIN", "cargo-credential-holdfast", "cargo-credential-holdfast")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment which binary to test")]
+fn built(variable: &str, package: &str, name: &str) -> PathBuf {
+    let path = std::env::var_os(variable).map_or_else(|| next_to_this_test(name), PathBuf::from);
     assert!(
         path.is_file(),
-        "there is no binary `{}`: run `cargo build -p holdfast`, or set HOLDFAST_BIN",
+        "there is no binary `{}`: run `cargo build -p {package}`, or set {variable}",
         path.display()
     );
     path
 }
 
-fn next_to_this_test() -> PathBuf {
+fn next_to_this_test(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own file");
     let folder = test.parent().expect("a file is in a folder");
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
-    folder.join(format!("holdfast{}", std::env::consts::EXE_SUFFIX))
+    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Removes what this process inherited for others: options of the server, and all that cargo set or reads.

@@ -63,7 +63,14 @@ async fn fill(wanted: &Seed) -> Outcome<()> {
 async fn make_server(store: Arc<dyn Store>, blobs: Blobs, token: &str) -> Outcome<Login> {
     let secret: TokenSecret = token.parse()?;
     let outside = Arc::new(RealOutside);
-    let parts = Parts { store: store.clone(), blobs, search: None, outside, settings: Settings::default() };
+    let parts = Parts {
+        store: store.clone(),
+        blobs,
+        search: None,
+        outside,
+        settings: Settings::default(),
+        providers: Vec::new(),
+    };
     Holdfast::new(parts).start(Some(&secret)).await?;
     let users = scan_all::<User>(&*store, User::PART).await?;
     let admin = users.into_iter().map(|(_, user)| user).find(User::is_active_admin);

@@ -24,6 +24,7 @@ pub struct ServerBuilder {
     database: Option<String>,
     storage: Option<String>,
     token: Option<String>,
+    has_public_url: bool,
 }
 
 impl ServerBuilder {
@@ -66,6 +67,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn token(mut self, token: &str) -> ServerBuilder {
         self.token = Some(token.to_owned());
+        self
+    }
+
+    /// Tells the server its own address, instead of leaving that to the requests.
+    #[must_use]
+    pub fn with_public_url(mut self) -> ServerBuilder {
+        self.has_public_url = true;
         self
     }
 
@@ -342,6 +350,9 @@ impl Process {
         clean(&mut command).current_dir(self.home.path());
         command.arg("serve").arg("--data").arg(&self.data).arg("--listen").arg(self.address().to_string());
         command.args(&self.builder.arguments);
+        if self.builder.has_public_url {
+            command.arg("--public-url").arg(format!("http://{}", self.address()));
+        }
         if !self.builder.without_token {
             command.env("HOLDFAST_BOOTSTRAP_TOKEN", &self.token);
         }

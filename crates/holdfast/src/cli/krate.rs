@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::trust::TrustArguments;
 use super::values::{CrateSpec, VersionSpec};
 
 /// `holdfast crate …`
@@ -47,6 +48,31 @@ pub enum CrateCommand {
         /// The crate, or one version of it
         #[arg(value_name = "CRATE[@VERSION]")]
         krate: CrateSpec,
+    },
+    /// Hide a crate from all but its owners, some teams and admins
+    Restrict {
+        /// The registry
+        registry: String,
+        /// The crate
+        #[arg(value_name = "CRATE")]
+        krate: String,
+        /// Team that may see it beside its owners; repeat for several
+        #[arg(long = "team", value_name = "TEAM")]
+        teams: Vec<String>,
+        /// Show it again to everybody who may read the registry
+        #[arg(long, conflicts_with = "teams")]
+        lift: bool,
+    },
+    /// Show or change the CI jobs that may publish a crate without a secret
+    Trust {
+        /// The registry
+        registry: String,
+        /// The crate
+        #[arg(value_name = "CRATE")]
+        krate: String,
+        /// What to change.
+        #[command(flatten)]
+        trust: TrustArguments,
     },
     /// Manage the owners of a crate
     #[command(subcommand)]

@@ -2,6 +2,7 @@
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
+use super::trust::TrustArguments;
 use super::values::FieldList;
 
 /// `holdfast registry …`
@@ -17,11 +18,42 @@ pub enum RegistryCommand {
     },
     /// Change the settings of a registry
     Update(RegistryUpdate),
+    /// Give a user or a team a role in one registry, or take it
+    Role {
+        /// The registry
+        registry: String,
+        /// A user, or a team as `team:NAME`
+        principal: String,
+        /// What they may do there, if they may not do more everywhere
+        #[arg(value_enum)]
+        role: RegistryRole,
+    },
+    /// Show or change the CI jobs that may read a registry without a secret
+    Trust {
+        /// The registry
+        name: String,
+        /// What to change.
+        #[command(flatten)]
+        trust: TrustArguments,
+    },
     /// Remove a registry that has no crates
     Remove {
         /// The registry
         name: String,
     },
+}
+
+/// What somebody may do in one registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RegistryRole {
+    /// What they may everywhere
+    None,
+    /// Read
+    Reader,
+    /// Read, and publish crates
+    Publisher,
+    /// Manage every crate that they may see
+    Maintainer,
 }
 
 /// `holdfast registry create`

@@ -35,6 +35,15 @@ fn every_command_of_the_contract_is_accepted() {
         "user add alice --role admin",
         "user add ci --role publisher --service",
         "user add bob --role reader",
+        "user add guest --role guest",
+        "user add boss --role maintainer",
+        "user add ci --service --keeper core",
+        "user update alice --role maintainer",
+        "user password alice",
+        "user password alice --stdin",
+        "user invite",
+        "user invite --role reader --team core --team docs --note Bob --expires 7d --json",
+        "user invitations --json",
         "user list --json",
         "user disable alice",
         "user enable alice",
@@ -56,6 +65,9 @@ fn every_command_of_the_contract_is_accepted() {
         "registry update main --anonymous-read true",
         "registry update main --anonymous-read false --required-fields license,description",
         "registry update main --required-fields none",
+        "registry role main alice maintainer",
+        "registry role main team:core reader",
+        "registry role main alice none",
         "registry remove internal",
         "crate add main a-1.0.0.crate b-1.0.0.crate",
         "crate list main --json",
@@ -64,12 +76,17 @@ fn every_command_of_the_contract_is_accepted() {
         "crate unyank main acme-core@1.2.3",
         "crate remove main acme-core",
         "crate remove main acme-core@1.2.3-rc.1+b",
+        "crate restrict main acme-core",
+        "crate restrict main acme-core --team core --team docs",
+        "crate restrict main acme-core --lift",
         "crate owner list main acme-core --json",
         "crate owner add main acme-core team:core",
         "crate owner remove main acme-core alice",
         "fsck --hash",
         "gc",
         "audit --limit 5 --actor alice --action publish --json",
+        "audit --registry main --subject acme-core --refused --since 7d",
+        "audit --since 2026-01-31T12:00:00Z",
         "export saved.holdfast --json",
         "export - --without-files",
         "import saved.holdfast --resume --json",
@@ -103,7 +120,16 @@ fn global_flags_are_accepted_everywhere() {
 fn what_is_wrong_is_named() {
     check_fails("frobnicate", "unrecognized subcommand 'frobnicate'");
     check_fails("user add", "<NAME>");
-    check_fails("user add alice --role king", "[possible values: admin, publisher, reader]");
+    check_fails(
+        "user add alice --role king",
+        "[possible values: guest, reader, publisher, maintainer, admin]",
+    );
+    check_fails("user add ci --keeper core", "--service");
+    check_fails("user update alice", "--role <ROLE>");
+    check_fails("user invite --expires 0s", "a duration with a unit");
+    check_fails("registry role main alice admin", "[possible values: none, reader, publisher, maintainer]");
+    check_fails("crate restrict main a --lift --team core", "cannot be used with");
+    check_fails("audit --since yesterday", "`2026-01-31T12:00:00Z`");
     check_fails("token create --user alice", "--name <LABEL>");
     check_fails("token create --user a --name b --scope everything", "publish-update");
     check_fails("token create --user a --name b --expires 30", "a duration with a unit");

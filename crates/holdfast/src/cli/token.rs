@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::trust::KeyAdd;
 use super::values::lifetime;
 
 /// `holdfast token …`
@@ -24,6 +25,23 @@ pub enum TokenCommand {
     Revoke {
         /// The token, as `token list` names it
         id: String,
+    },
+    /// Register a key with which cargo signs its own tokens
+    AddKey(KeyAdd),
+    /// Forget such a key
+    RevokeKey {
+        /// The key, or its id
+        #[arg(value_name = "k3.public.…")]
+        key: String,
+    },
+    /// List such keys
+    Keys {
+        /// Only the keys of this user
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use holdfast_types::Timestamp;
+
 use crate::options::{OptionValue as _, RequiredField, parse_duration};
 
 /// `CRATE@VERSION`. The names themselves are checked by the operation that uses them.
@@ -60,6 +62,26 @@ impl FromStr for FieldList {
             RequiredField::parse(piece).ok_or_else(|| format!("`{piece}` is not {}", RequiredField::EXPECTED))
         });
         fields.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// A moment, or how long ago it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// The moment.
+    At(Timestamp),
+    /// How long ago.
+    Ago(Duration),
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ago = parse_duration(text).map(Self::Ago);
+        ago.or_else(|| text.parse().ok().map(Self::At)).ok_or_else(|| {
+            "expected how long ago, such as `7d`, or a time such as `2026-01-31T12:00:00Z`".to_owned()
+        })
     }
 }
 

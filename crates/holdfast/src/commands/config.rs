@@ -28,6 +28,9 @@ pub(super) fn run(
         ConfigCommand::Check | ConfigCommand::Reference => {
             let mut problems: Vec<Problem> = loaded.errors.iter().map(Problem::from).collect();
             problems.extend(check::problems(&loaded.config, &loaded.provenance));
+            if let Some(Err(failure)) = loaded.config.providers.as_deref().map(crate::providers::read) {
+                problems.extend(failure.problems);
+            }
             if problems.is_empty() { terminal.line("ok") } else { Err(Failure::of(problems)) }
         }
     }

@@ -1,15 +1,16 @@
 //! `holdfast crate`: on the storage itself, beside a running server or without one.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 
 use bytes::Bytes;
 use holdfast_registry::entity::{CrateHead, Version};
 use holdfast_registry::{Actor, Holdfast, Published, Yank};
-use holdfast_types::{CrateName, RegistryName};
+use holdfast_types::{CrateName, RegistryName, TeamName};
 use serde_json::{Value, json};
 
-use super::parse;
+use super::{parse, trust};
 use crate::cli::{CrateCommand, CrateSpec, OwnerCommand, VersionArguments};
 use crate::failure::Failure;
 use crate::options::Config;
@@ -45,6 +46,19 @@ pub(super) async fn run(
             let (name, version) = (parse(&spec.krate)?, parse(&spec.version)?);
             holdfast.remove_version(&actor, &parse(&registry)?, &name, &version).await?;
             terminal.line(format!("removed `{name}@{version}`"))
+        }
+        CrateCommand::Restrict { registry, krate, lift: true, .. } => {
+            holdfast.restrict_crate(&actor, &parse(&registry)?, &parse(&krate)?, None).await?;
+            terminal.line(format!("`{krate}` is visible to everybody who may read `{registry}`"))
+        }
+        CrateCommand::Restrict { registry, krate, teams, .. } => {
+            let to = teams.iter().map(|team| parse(team)).collect::<Result<BTreeSet<_>, _>>()?;
+            holdfast.restrict_crate(&actor, &parse(&registry)?, &parse(&krate)?, Some(&to)).await?;
+            terminal.line(format!("`{krate}` is visible to admins, {}", audience_text(&to)))
+        }
+        CrateCommand::Trust { registry, krate, trust: arguments } => {
+            let (registry, krate) = (parse(&registry)?, parse(&krate)?);
+            trust::trust(arguments, &registry, Some(&krate), holdfast, terminal).await
         }
         CrateCommand::Owner(command) => owner(command, holdfast, &actor, terminal).await,
     }
@@ -142,6 +156,9 @@ async fn show(
         head.about.description.as_deref().unwrap_or("no description")
     ))?;
     terminal.line(format!("owners: {}; downloads: {}", owners_text(head), description.downloads.total))?;
+    if let Some(teams) = &head.restricted_to {
+        terminal.line(format!("visible to: {}", audience_text(teams)))?;
+    }
     let mut table = Table::new(["version", "published", "by", "yanked", "sha256"]);
     for version in &description.versions {
         let by = version.published_by.as_ref().map_or_else(|| "operator".to_owned(), ToString::to_string);
@@ -202,12 +219,18 @@ fn owners_text(head: &CrateHead) -> String {
     head.owners.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+fn audience_text(teams: &BTreeSet<TeamName>) -> String {
+    let teams = teams.iter().map(|team| format!("team:{team}"));
+    std::iter::once("its owners".to_owned()).chain(teams).collect::<Vec<_>>().join(", ")
+}
+
 fn crate_json(head: &CrateHead) -> Value {
     json!({
         "name": head.name,
         "max_version": head.max_version,
         "version_count": head.version_count,
         "owners": head.owners,
+        "restricted_to": head.restricted_to,
         "description": head.about.description,
         "created_at": head.created_at,
     })

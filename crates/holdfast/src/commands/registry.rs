@@ -1,11 +1,13 @@
 //! `holdfast registry`.
 
+use std::collections::BTreeMap;
+
 use holdfast_registry::entity::{self, RegistryRecord};
 use holdfast_registry::{Actor, Holdfast, NewRegistry, RegistryChange};
 use serde_json::{Value, json};
 
-use super::parse;
-use crate::cli::{RegistryCommand, RegistryKind};
+use super::{parse, trust};
+use crate::cli::{RegistryCommand, RegistryKind, RegistryRole};
 use crate::failure::Failure;
 use crate::terminal::{Table, Terminal};
 
@@ -45,6 +47,22 @@ pub(super) async fn run(
             holdfast.update_registry(&actor, &parse(&update.name)?, change).await?;
             terminal.line(format!("updated the registry `{}`", update.name))
         }
+        RegistryCommand::Role { registry, principal, role } => {
+            let role = match role {
+                RegistryRole::None => None,
+                RegistryRole::Reader => Some(entity::Role::Reader),
+                RegistryRole::Publisher => Some(entity::Role::Publisher),
+                RegistryRole::Maintainer => Some(entity::Role::Maintainer),
+            };
+            holdfast.set_role(&actor, &parse(&registry)?, &parse(&principal)?, role).await?;
+            terminal.line(match role {
+                Some(role) => format!("`{principal}` is a {} in the registry `{registry}`", role.as_str()),
+                None => format!("`{principal}` has no role of its own in the registry `{registry}`"),
+            })
+        }
+        RegistryCommand::Trust { name, trust: arguments } => {
+            trust::trust(arguments, &parse(&name)?, None, holdfast, terminal).await
+        }
         RegistryCommand::Remove { name } => {
             holdfast.remove_registry(&actor, &parse(&name)?).await?;
             terminal.line(format!("removed the registry `{name}`"))
@@ -53,11 +71,14 @@ pub(super) async fn run(
 }
 
 fn registry_json(record: &RegistryRecord) -> Value {
+    let roles: BTreeMap<String, &str> =
+        record.roles.iter().map(|(principal, role)| (principal.to_string(), role.as_str())).collect();
     json!({
         "name": record.name,
         "kind": "hosted",
         "anonymous_read": record.anonymous_read,
         "required_fields": record.required_fields.as_ref().map(ToString::to_string),
+        "roles": roles,
         "created_at": record.created_at,
     })
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_registry::entity::{Token, TokenUse};
+use holdfast_registry::entity::{Holder, Purpose, Token, TokenUse};
 use holdfast_registry::{Actor, Holdfast, NewToken};
 use holdfast_types::{Endpoint, Scopes};
 use serde_json::{Value, json};
 
-use super::parse;
+use super::{parse, trust};
 use crate::cli::{Scope, TokenCommand, TokenCreate};
 use crate::failure::Failure;
 use crate::terminal::{Table, Terminal};
@@ -29,15 +29,26 @@ pub(super) async fn run(
                     &tokens.iter().map(|(token, used)| token_json(token, used.as_ref())).collect::<Vec<_>>(),
                 );
             }
-            let mut table = Table::new(["id", "user", "name", "scopes", "expires", "last used"]);
+            let mut table = Table::new(["id", "user", "purpose", "name", "scopes", "expires", "last used"]);
             for (token, used) in &tokens {
                 let expires = token.expires_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
                 let used = used.as_ref().map_or_else(|| "never".to_owned(), |used| used.at.to_string());
                 let scopes = scopes_text(&token.scopes);
-                table.row([token.id.as_str(), token.login.as_str(), &token.label, &scopes, &expires, &used]);
+                table.row([
+                    token.id.as_str(),
+                    token.holder.name(),
+                    purpose(token),
+                    &token.label,
+                    &scopes,
+                    &expires,
+                    &used,
+                ]);
             }
             terminal.line(table)
         }
+        TokenCommand::AddKey(add) => trust::add_key(add, holdfast, terminal).await,
+        TokenCommand::RevokeKey { key } => trust::revoke_key(&key, holdfast, terminal).await,
+        TokenCommand::Keys { user, json } => trust::keys(user.as_deref(), json, holdfast, terminal).await,
         TokenCommand::Revoke { id } => {
             holdfast.revoke_token(&actor, &parse(&id)?).await?;
             terminal.line(format!("revoked `{id}`"))
@@ -69,6 +80,15 @@ async fn run_create(
     Ok(())
 }
 
+fn purpose(token: &Token) -> &'static str {
+    match (&token.holder, &token.purpose) {
+        (Holder::Job(_), _) => "job",
+        (Holder::Login(_), Purpose::Access) => "access",
+        (Holder::Login(_), Purpose::Session { .. }) => "session",
+        (Holder::Login(_), Purpose::Device) => "device",
+    }
+}
+
 fn endpoint(scope: Scope) -> Endpoint {
     match scope {
         Scope::Read => Endpoint::Read,
@@ -91,7 +111,9 @@ fn scopes_text(scopes: &Scopes) -> String {
 fn token_json(token: &Token, used: Option<&TokenUse>) -> Value {
     json!({
         "id": token.id,
-        "user": token.login,
+        "user": token.login(),
+        "holder": token.holder.name(),
+        "purpose": purpose(token),
         "name": token.label,
         "scopes": token.scopes.endpoints,
         "crates": token.scopes.crates,

@@ -4,7 +4,8 @@ use holdfast_registry::entity::{AuditEntry, Outcome};
 use holdfast_registry::{Actor, AuditFilter, Depth, Holdfast};
 use serde_json::{Value, json};
 
-use crate::cli::{Audit, Fsck, Gc};
+use super::parse;
+use crate::cli::{Audit, Fsck, Gc, Since};
 use crate::failure::{Failure, Problem};
 use crate::options::Config;
 use crate::terminal::{Table, Terminal};
@@ -62,7 +63,13 @@ pub(super) async fn audit(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let limit = usize::try_from(command.limit).unwrap_or(usize::MAX);
-    let filter = AuditFilter { actor: command.actor, action: command.action, before: None, limit };
+    let registry = command.registry.as_deref().map(parse).transpose()?;
+    let since = command.since.map(|since| match since {
+        Since::At(moment) => moment,
+        Since::Ago(duration) => holdfast.outside().now().minus(duration),
+    });
+    let Audit { actor, action, subject, refused, .. } = command;
+    let filter = AuditFilter { actor, action, registry, subject, refused, since, before: None, limit };
     let entries = holdfast.audit_log(&Actor::operator(), &filter).await?;
     if command.json {
         return terminal.json(&entries.iter().map(entry_json).collect::<Vec<_>>());
@@ -90,6 +97,7 @@ fn entry_json(entry: &AuditEntry) -> Value {
         "at": entry.at,
         "actor": entry.actor,
         "token": entry.token,
+        "token_name": entry.token_name,
         "address": entry.address,
         "action": entry.action,
         "registry": entry.registry,

@@ -4,21 +4,25 @@ use holdfast_registry::entity::{self, User};
 use holdfast_registry::{Actor, Holdfast, NewUser};
 use serde_json::{Value, json};
 
-use super::parse;
+use super::{parse, welcome};
 use crate::cli::{MemberCommand, Role, TeamCommand, UserCommand};
 use crate::failure::Failure;
+use crate::options::Config;
 use crate::terminal::{Table, Terminal};
 
 /// Executes `holdfast user`.
 pub(super) async fn run(
     command: UserCommand,
+    config: &Config,
     holdfast: &Holdfast,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let actor = Actor::operator();
     match command {
         UserCommand::Add(add) => {
-            let new = NewUser { login: parse(&add.name)?, role: role(add.role), service: add.service };
+            let keeper = add.keeper.as_deref().map(parse).transpose()?;
+            let new =
+                NewUser { login: parse(&add.name)?, role: role(add.role), service: add.service, keeper };
             let user = holdfast.add_user(&actor, new).await?;
             terminal.line(format!("added `{}` as {}", user.login, user.role.as_str()))?;
             terminal.hint(&format!(
@@ -34,17 +38,35 @@ pub(super) async fn run(
             }
             let mut table = Table::new(["login", "role", "kind", "state", "since"]);
             for user in &users {
-                let kind = if user.service { "service" } else { "person" };
+                let kind = match &user.keeper {
+                    Some(team) => format!("service of team:{team}"),
+                    None if user.service => "service".to_owned(),
+                    None => "person".to_owned(),
+                };
                 let state = if user.disabled { "disabled" } else { "active" };
                 table.row([
                     user.login.as_str(),
                     user.role.as_str(),
-                    kind,
+                    &kind,
                     state,
                     &user.created_at.to_string(),
                 ]);
             }
             terminal.line(table)
+        }
+        UserCommand::Update { name, role: new } => {
+            let new = role(new);
+            holdfast.set_user_role(&actor, &parse(&name)?, new).await?;
+            terminal.line(format!("`{name}` is {} now", new.as_str()))
+        }
+        UserCommand::Password { name, stdin } => {
+            welcome::password(&parse(&name)?, stdin, holdfast, terminal).await
+        }
+        UserCommand::Invite(invite) => welcome::invite(invite, config, holdfast, terminal).await,
+        UserCommand::Invitations { json } => welcome::invitations(json, holdfast, terminal).await,
+        UserCommand::Link { name, issuer, subject } => {
+            holdfast.link_identity(&actor, &parse(&name)?, &issuer, &subject).await?;
+            terminal.line(format!("`{subject}` of `{issuer}` signs in as `{name}`"))
         }
         UserCommand::Disable { name } => {
             holdfast.disable_user(&actor, &parse(&name)?).await?;
@@ -122,11 +144,14 @@ async fn run_member(
     }
 }
 
-fn role(role: Role) -> entity::Role {
+/// What an argument says, as the operations call it.
+pub(super) fn role(role: Role) -> entity::Role {
     match role {
-        Role::Admin => entity::Role::Admin,
-        Role::Publisher => entity::Role::Publisher,
+        Role::Guest => entity::Role::Guest,
         Role::Reader => entity::Role::Reader,
+        Role::Publisher => entity::Role::Publisher,
+        Role::Maintainer => entity::Role::Maintainer,
+        Role::Admin => entity::Role::Admin,
     }
 }
 
@@ -135,6 +160,9 @@ fn user_json(user: &User) -> Value {
         "login": user.login,
         "role": user.role.as_str(),
         "service": user.service,
+        "keeper": user.keeper,
+        "email": user.email,
+        "full_name": user.full_name,
         "disabled": user.disabled,
         "created_at": user.created_at,
     })

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::resolve::Resolver;
 use super::spec::{OptionSpec, Section};
 use super::values::{
-    ByteSize, DatabaseUrl, IpRange, ListenAddress, LogFilter, LogFormat, PublicUrl, RequiredField, Secret,
-    StorageUrl,
+    ByteSize, DatabaseUrl, IpRange, ListenAddress, LogFilter, LogFormat, MailDomain, PublicUrl, Registration,
+    RequiredField, Secret, StorageUrl,
 };
 
 /// Turns lines of `/// help`, `field: type => spec;` into [`Config`], [`TABLE`] and `Config::resolve`.
@@ -150,4 +150,47 @@ options! {
     /// There is no flag for it, because other users of a machine can read command lines.
     bootstrap_token: Option<Secret> =>
         OptionSpec::new(Section::Access, "bootstrap-token", "TOKEN").no_flag();
+
+    /// File that says by which providers people sign in, beside passwords of this server: OpenID Connect,
+    /// GitHub, other OAuth 2.0, LDAP. The page `operate/sign-in` of the manual shows what stands in it.
+    providers: Option<PathBuf> => OptionSpec::new(Section::Access, "providers", "FILE");
+
+    /// Time after which a new token ends when whoever makes it does not say. Without it such a token works
+    /// for as long as `token-max-lifetime` lets it.
+    token_default_lifetime: Option<Duration> =>
+        OptionSpec::new(Section::Access, "token-default-lifetime", "DURATION");
+
+    /// Longest time after which a new token ends; without it a token may work for ever. Tokens that were made
+    /// before are not changed.
+    token_max_lifetime: Option<Duration> =>
+        OptionSpec::new(Section::Access, "token-max-lifetime", "DURATION");
+
+    /// Time without use after which somebody at a browser has to sign in again.
+    session_idle: Duration => OptionSpec::new(Section::Access, "session-idle", "DURATION").default("12h");
+
+    /// Time after which they have to even when they use it.
+    session_lifetime: Duration =>
+        OptionSpec::new(Section::Access, "session-lifetime", "DURATION").default("7d");
+
+    /// Memory that hashing one password takes, with Argon2id. A cost that changes is applied to each password
+    /// when it is next used.
+    password_memory: ByteSize =>
+        OptionSpec::new(Section::Access, "password-memory", "SIZE").default("19MiB");
+
+    /// Passes over that memory.
+    password_passes: NonZeroU32 =>
+        OptionSpec::new(Section::Access, "password-passes", "COUNT").default("2");
+
+    /// Lanes that the memory is divided into.
+    password_lanes: NonZeroU32 =>
+        OptionSpec::new(Section::Access, "password-lanes", "COUNT").default("1");
+
+    /// Role of people who make an account without an invitation; `off` lets nobody do that.
+    self_registration: Registration =>
+        OptionSpec::new(Section::Access, "self-registration", "ROLE").default("off");
+
+    /// Mail domains of which people who register without an invitation must give an address, separated by
+    /// commas. Without it any address does, and none. The address is not verified.
+    registration_domains: Vec<MailDomain> =>
+        OptionSpec::new(Section::Access, "registration-domains", "DOMAINS");
 }

@@ -19,6 +19,9 @@ pub struct AuditEntry {
     pub login: Option<Login>,
     /// Which of their tokens.
     pub token: Option<TokenId>,
+    /// What its owner calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_name: Option<String>,
     /// From where.
     pub address: Option<IpAddr>,
     /// The operation's verb, like `publish`.

@@ -1,8 +1,10 @@
 //! A crate: its head document, which every write to it updates.
 
-use super::entry;
+use super::{entry, trusted};
 use holdfast_store::{Entity, Key};
-use holdfast_types::{CanonicalName, CrateName, Principal, RegistryName, Timestamp, Version};
+use holdfast_types::{
+    CanonicalName, CrateName, Principal, RegistryName, TeamName, Timestamp, TrustRule, Version,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -17,6 +19,15 @@ pub struct CrateHead {
     pub name: CrateName,
     /// Never empty.
     pub owners: Vec<Principal>,
+    /// Set when not everybody who may read the registry may see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restricted_to: Option<BTreeSet<TeamName>>,
+    /// The CI jobs that may publish it without a secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusts: Vec<TrustRule>,
+    /// Whether nobody else may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trusted_only: bool,
     /// When its first version came.
     pub created_at: Timestamp,
     /// When a version or its state last changed, in milliseconds since 1970.
@@ -68,9 +79,23 @@ pub struct About {
     pub edition: Option<String>,
 }
 
+/// Who may see a restricted crate: its owners, and the teams that were named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audience {
+    /// The crate's registry.
+    pub registry: RegistryName,
+    /// The crate: a CI job may see the crates that trust it.
+    pub krate: CrateName,
+    /// Its owners and the teams.
+    pub principals: Vec<Principal>,
+}
+
 impl CrateHead {
     /// The most owners of a crate: each is an index entry, and a commit has room for 100 operations.
     pub const MAX_OWNERS: usize = 32;
+
+    /// The most teams that a restricted crate is visible to, beside its owners.
+    pub const MAX_TEAMS: usize = 32;
 
     /// Its key name.
     pub fn canonical(&self) -> CanonicalName {
@@ -97,6 +122,26 @@ impl CrateHead {
         format!("owned/{owner}")
     }
 
+    /// The partition of the index of the restricted crates that a team may see; its sort keys are
+    /// `registry/crate`.
+    pub fn visible_part(team: &TeamName) -> String {
+        format!("visible/{team}")
+    }
+
+    /// Who may see it, unless everybody may who reads the registry.
+    pub fn audience(&self) -> Option<Audience> {
+        let teams = self.restricted_to.as_ref()?.iter().cloned().map(Principal::Team);
+        let principals = self.owners.iter().cloned().chain(teams).collect();
+        Some(Audience { registry: self.registry.clone(), krate: self.name.clone(), principals })
+    }
+
+    /// Lets the search index see that others may find a restricted crate now.
+    pub fn touch_if_restricted(&mut self, now_millis: u64) {
+        if self.restricted_to.is_some() {
+            self.touch(now_millis);
+        }
+    }
+
     /// Moves the moment of the last change on, always forward, so that a tail of the recent index sees it.
     pub fn touch(&mut self, now_millis: u64) {
         self.updated_millis = now_millis.max(self.updated_millis + 1);
@@ -116,7 +161,10 @@ impl Entity for CrateHead {
             entry(CrateHead::recent_part(&self.registry), format!("{:015}/{krate}", self.updated_millis));
         let owned =
             self.owners.iter().map(|o| entry(CrateHead::owned_part(o), format!("{}/{krate}", self.registry)));
-        owned.chain([recent]).collect()
+        let teams = self.restricted_to.iter().flatten();
+        let visible = teams.map(|t| entry(CrateHead::visible_part(t), format!("{}/{krate}", self.registry)));
+        let trusted = trusted(&self.trusts, &self.registry, Some(&self.name));
+        owned.chain(visible).chain([recent]).chain(trusted).collect()
     }
 }
 

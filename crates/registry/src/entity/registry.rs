@@ -1,9 +1,11 @@
 //! A registry of this server.
 
+use super::{Role, trusted};
 use holdfast_package::RequiredFields;
 use holdfast_store::{Entity, Key};
-use holdfast_types::{RegistryName, Timestamp};
+use holdfast_types::{Principal, RegistryName, Timestamp, TrustRule};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One registry and its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,12 @@ pub struct RegistryRecord {
     /// Manifest fields that a publish must have; `None` leaves it to the server's setting.
     #[serde(default, with = "words")]
     pub required_fields: Option<RequiredFields>,
+    /// Who may do more here than elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<Principal, Role>,
+    /// The CI jobs that may read it without a secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusts: Vec<TrustRule>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Set when it was removed. The record stays with what its crates left behind, so that their versions can
@@ -37,6 +45,9 @@ impl RegistryRecord {
     /// The partition of all registries.
     pub const PART: &'static str = "registry";
 
+    /// The most roles of a registry; teams hold more people.
+    pub const MAX_ROLES: usize = 200;
+
     /// The key of a registry.
     pub fn key_of(name: &RegistryName) -> Key {
         Key::new(RegistryRecord::PART, name.as_str())
@@ -48,6 +59,10 @@ impl Entity for RegistryRecord {
 
     fn key(&self) -> Key {
         RegistryRecord::key_of(&self.name)
+    }
+
+    fn indexes(&self) -> Vec<(Key, String)> {
+        trusted(&self.trusts, &self.name, None)
     }
 }
 

@@ -1,7 +1,7 @@
 //! People and service accounts.
 
 use holdfast_store::{Entity, Key};
-use holdfast_types::{Login, Timestamp};
+use holdfast_types::{Login, TeamName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -10,11 +10,20 @@ use std::str::FromStr;
 pub struct User {
     /// The name, for ever.
     pub login: Login,
-    /// What they may do at most.
+    /// What they may do in every registry; a registry can give more.
     pub role: Role,
     /// Whether it is a machine's account.
     #[serde(default)]
     pub service: bool,
+    /// The team that looks after a service account: its members may make tokens for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<TeamName>,
+    /// Their address, as they or their provider gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// What people call them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<String>,
     /// Whether all its tokens are refused.
     #[serde(default)]
     pub disabled: bool,
@@ -25,29 +34,38 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
-/// What a user may do at most, in rising order.
+/// What a user may do, in rising order: in every registry, or in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// Nothing but what single registries give.
+    Guest,
     /// Read.
     Reader,
     /// Publish new crates and manage those they own.
     Publisher,
-    /// Everything.
+    /// Manage every crate that they may see.
+    Maintainer,
+    /// Everything, on the whole server; no role of a single registry.
     Admin,
 }
 
 /// A word that is no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a role; use reader, publisher or admin")]
+#[error("`{0}` is not a role; use guest, reader, publisher, maintainer or admin")]
 pub struct RoleError(String);
 
 impl Role {
+    /// Every role, in rising order.
+    pub const ALL: [Role; 5] = [Role::Guest, Role::Reader, Role::Publisher, Role::Maintainer, Role::Admin];
+
     /// Its word.
     pub fn as_str(self) -> &'static str {
         match self {
+            Role::Guest => "guest",
             Role::Reader => "reader",
             Role::Publisher => "publisher",
+            Role::Maintainer => "maintainer",
             Role::Admin => "admin",
         }
     }
@@ -57,16 +75,29 @@ impl FromStr for Role {
     type Err = RoleError;
 
     fn from_str(text: &str) -> Result<Role, RoleError> {
-        [Role::Reader, Role::Publisher, Role::Admin]
-            .into_iter()
-            .find(|role| role.as_str() == text)
-            .ok_or_else(|| RoleError(text.chars().take(40).collect()))
+        let found = Role::ALL.into_iter().find(|role| role.as_str() == text);
+        found.ok_or_else(|| RoleError(text.chars().take(40).collect()))
     }
 }
 
 impl User {
     /// The partition of all users.
     pub const PART: &'static str = "user";
+
+    /// Somebody new.
+    pub fn new(login: Login, role: Role, created_at: Timestamp) -> User {
+        User {
+            login,
+            role,
+            service: false,
+            keeper: None,
+            email: None,
+            full_name: None,
+            disabled: false,
+            leaving: false,
+            created_at,
+        }
+    }
 
     /// Whether they may run the server now.
     pub fn is_active_admin(&self) -> bool {

@@ -33,10 +33,7 @@ async fn a_token_tells_who_and_what() {
     let address: IpAddr = v("192.0.2.1");
     let actor = world.holdfast.authenticate(&secret, Some(address)).await.unwrap();
     let account = actor.as_account().unwrap();
-    assert_eq!(
-        (account.login.as_str(), account.role, actor.address()),
-        ("alice", Role::Publisher, Some(address))
-    );
+    assert_eq!((account.name(), account.role, actor.address()), ("alice", Role::Publisher, Some(address)));
     assert_eq!((&account.token, &account.label, &account.scopes), (&token.id, &token.label, &scopes));
     assert_eq!(account.teams, [v("core")].into());
     assert_eq!(account.expires_at, token.expires_at);

@@ -211,7 +211,7 @@ async fn whoever_is_leaving_gets_nothing_new() {
 
     refused(holdfast.authenticate(&secret, None).await, Kind::Unauthenticated, "not valid");
     let (user, team) = ("the user `alice` is being removed", "the team `core` is being removed");
-    let new = NewUser { login: v("alice"), role: Role::Reader, service: false };
+    let new = NewUser { login: v("alice"), role: Role::Reader, service: false, keeper: None };
     refused(holdfast.add_user(operator, new).await, Kind::Conflict, user);
     refused(holdfast.enable_user(operator, &v("alice")).await, Kind::Conflict, user);
     refused(holdfast.disable_user(operator, &v("alice")).await, Kind::Conflict, user);

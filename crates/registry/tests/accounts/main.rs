@@ -2,11 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod auditing;
 mod authenticating;
 mod bootstrap;
+mod invitations;
+mod keepers;
 mod leaving;
+mod lifetimes;
 mod limits;
+mod passwords;
 mod registries;
+mod roles;
+mod sessions;
 mod teams;
 mod tokens;
 mod users;

@@ -34,7 +34,7 @@ async fn users_make_their_own_and_admins_anybodys() {
         ..new_token("alice")
     };
     let (token, secret) = holdfast.create_token(&alice, new.clone()).await.unwrap();
-    assert_eq!((token.login.as_str(), &token.label, &token.scopes), ("alice", &new.label, &new.scopes));
+    assert_eq!((token.holder.name(), &token.label, &token.scopes), ("alice", &new.label, &new.scopes));
     assert_eq!((token.digest, token.expires_at), (secret.digest(), None));
     assert!(secret.reveal().starts_with("hf_"));
     let actor = holdfast.authenticate(&secret, None).await.unwrap();

@@ -5,7 +5,7 @@ use holdfast_registry::entity::Role;
 use holdfast_registry::{Actor, Kind, NewUser};
 
 fn new(login: &str) -> NewUser {
-    NewUser { login: v(login), role: Role::Publisher, service: true }
+    NewUser { login: v(login), role: Role::Publisher, service: true, keeper: None }
 }
 
 #[tokio::test]

@@ -1,14 +1,15 @@
 //! A server in memory with its admin, a clock that obeys and a store that fails on demand.
 
 use holdfast_blobs::Blobs;
-use holdfast_registry::entity::{About, CrateHead, Outcome, Role};
+use holdfast_registry::entity::{About, CrateHead, Outcome, Role, Token};
 use holdfast_registry::{
-    Actor, AuditFilter, Error, Holdfast, Kind, NewToken, NewUser, Outside, Parts, Settings,
+    Actor, AuditFilter, Browser, Error, Holdfast, Kind, NewToken, NewUser, Outside, Parts, PasswordCost,
+    Settings,
 };
 use holdfast_store::faults::{Call, Fault, Faults};
 use holdfast_store::{Committed, Key, Memory, Scan, Store, Tx};
 use holdfast_testkit::FakeOutside;
-use holdfast_types::{Login, Scopes, Timestamp, TokenSecret};
+use holdfast_types::{Login, Scopes, Timestamp, TokenId, TokenSecret};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::pin::pin;
@@ -16,6 +17,9 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+/// The least that Argon2 can do.
+pub(crate) const CHEAP: PasswordCost = PasswordCost { memory_kib: 8, passes: 1, lanes: 1 };
 
 pub(crate) struct World {
     pub(crate) outside: Arc<FakeOutside>,
@@ -35,30 +39,44 @@ pub(crate) fn v<T: FromStr<Err: Debug>>(text: &str) -> T {
 impl World {
     /// A server after its first start.
     pub(crate) async fn new() -> World {
-        let world = World::unstarted(Settings::default().staleness).await;
+        World::with(settings()).await
+    }
+
+    /// One with settings.
+    pub(crate) async fn with(settings: Settings) -> World {
+        let world = World::empty(settings).await;
         world.holdfast.start(None).await.unwrap();
         world
     }
 
     /// A store with nothing in it.
     pub(crate) async fn unstarted(staleness: Duration) -> World {
+        World::empty(Settings { staleness, ..settings() }).await
+    }
+
+    async fn empty(settings: Settings) -> World {
         let outside = FakeOutside::new(1);
         let memory = Arc::new(Memory::new());
         let faults = Arc::new(Faults::new(memory.clone()));
         let store: Arc<dyn Store> = faults.clone();
-        let holdfast = process(&outside, &store, staleness).await;
+        let holdfast = process(&outside, &store, settings).await;
         World { outside, faults, store, memory, holdfast, operator: Actor::operator() }
     }
 
     /// Another process over the same store.
     pub(crate) async fn replica(&self) -> Holdfast {
-        process(&self.outside, &self.store, self.holdfast.settings().staleness).await
+        self.replica_with(self.holdfast.settings().clone()).await
+    }
+
+    /// One with other settings.
+    pub(crate) async fn replica_with(&self, settings: Settings) -> Holdfast {
+        process(&self.outside, &self.store, settings).await
     }
 
     /// Another process, which the faults do not reach.
     pub(crate) async fn rival(&self) -> Holdfast {
         let store: Arc<dyn Store> = self.memory.clone();
-        process(&self.outside, &store, self.holdfast.settings().staleness).await
+        process(&self.outside, &store, self.holdfast.settings().clone()).await
     }
 
     /// Does something at the last moment before the next commit.
@@ -76,8 +94,33 @@ impl World {
 
     /// A new user.
     pub(crate) async fn add(&self, login: &str, role: Role) {
-        let new = NewUser { login: v(login), role, service: false };
+        let new = NewUser { login: v(login), role, service: false, keeper: None };
         self.holdfast.add_user(&self.operator, new).await.unwrap();
+    }
+
+    /// A new user with a password.
+    pub(crate) async fn add_with_password(&self, login: &str, password: &str) {
+        self.add(login, Role::Publisher).await;
+        self.holdfast.set_password(&self.operator, &v(login), v(password)).await.unwrap();
+    }
+
+    /// The secret of a new session of a user.
+    pub(crate) async fn session(&self, login: &str, password: &str) -> TokenSecret {
+        self.holdfast.sign_in(login, v(password), browser()).await.unwrap().secret
+    }
+
+    /// A user through a session that is open, `None` when it is not.
+    pub(crate) async fn at_browser(&self, secret: &TokenSecret) -> Option<Actor> {
+        self.holdfast.authenticate_session(secret, None).await.unwrap()
+    }
+
+    /// Changes a token behind the back of the operations.
+    pub(crate) async fn change_token(&self, id: &TokenId, change: impl Fn(&mut Token)) {
+        let mut tx = Tx::new(&self.store);
+        let mut token = tx.get::<Token>(&Token::key_of(id)).await.unwrap().unwrap();
+        change(&mut token);
+        tx.put(&token).await.unwrap();
+        assert_eq!(tx.commit().await.unwrap(), Committed::Yes);
     }
 
     /// A token without scopes for a user.
@@ -104,6 +147,9 @@ impl World {
             registry: v("main"),
             name: v(krate),
             owners: owners.iter().map(|owner| v(owner)).collect(),
+            restricted_to: None,
+            trusts: Vec::new(),
+            trusted_only: false,
             created_at: Timestamp::from_unix_seconds(0),
             updated_millis: 1,
             max_version: Some(v("1.0.0")),
@@ -165,11 +211,30 @@ impl World {
     }
 }
 
-async fn process(outside: &Arc<FakeOutside>, store: &Arc<dyn Store>, staleness: Duration) -> Holdfast {
+/// The default settings, with passwords that cost nearly nothing.
+pub(crate) fn settings() -> Settings {
+    Settings { password_cost: CHEAP, ..Settings::default() }
+}
+
+async fn process(outside: &Arc<FakeOutside>, store: &Arc<dyn Store>, settings: Settings) -> Holdfast {
     let outside: Arc<dyn Outside> = outside.clone();
     let blobs = Blobs::open("memory:").await.unwrap();
-    let settings = Settings { staleness, ..Settings::default() };
-    Holdfast::new(Parts { store: store.clone(), blobs, search: None, outside, settings })
+    Holdfast::new(Parts {
+        store: store.clone(),
+        blobs,
+        search: None,
+        outside,
+        settings,
+        providers: Vec::new(),
+    })
+}
+
+/// Does what may wait for other threads in the middle of something that may not.
+pub(crate) fn meanwhile(act: impl Future<Output = ()> + Send) {
+    std::thread::scope(|scope| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        scope.spawn(move || runtime.block_on(act));
+    });
 }
 
 /// The result of a future that waits for nothing, as none does over a store in memory without conflicts.
@@ -178,6 +243,11 @@ pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
         Poll::Ready(result) => result,
         Poll::Pending => panic!("the memory engine does not wait"),
     }
+}
+
+/// A browser at an address of its own.
+pub(crate) fn browser() -> Browser {
+    Browser { agent: "Firefox".to_owned(), address: "192.0.2.1".parse().ok() }
 }
 
 /// A token without scopes and without end.

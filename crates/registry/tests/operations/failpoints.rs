@@ -122,7 +122,7 @@ fn account_deeds() -> Vec<Deed> {
     use Again::{Says, Succeeds};
     vec![
         deed!("user add", Says(Kind::Conflict), |_h| (), |h| {
-            let new = NewUser { login: v("carol"), role: Role::Publisher, service: true };
+            let new = NewUser { login: v("carol"), role: Role::Publisher, service: true, keeper: None };
             h.holdfast.add_user(&h.root, new).await
         }),
         deed!("user disable", Succeeds, |_h| (), |h| h.holdfast.disable_user(&h.root, &v("bob")).await),

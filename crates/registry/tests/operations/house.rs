@@ -318,11 +318,18 @@ fn process(
 ) -> Holdfast {
     let outside: Arc<dyn Outside> = outside.clone();
     let search = Some(Arc::new(SearchIndex::memory().unwrap()));
-    Holdfast::new(Parts { store: store.clone(), blobs: blobs.clone(), search, outside, settings })
+    Holdfast::new(Parts {
+        store: store.clone(),
+        blobs: blobs.clone(),
+        search,
+        outside,
+        settings,
+        providers: Vec::new(),
+    })
 }
 
 async fn add_user(holdfast: &Holdfast, login: &str, role: Role) {
-    let new = NewUser { login: v(login), role, service: false };
+    let new = NewUser { login: v(login), role, service: false, keeper: None };
     holdfast.add_user(&Actor::operator(), new).await.unwrap();
 }
 

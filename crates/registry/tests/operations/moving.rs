@@ -10,8 +10,8 @@ use holdfast_blobs::Blobs;
 use holdfast_package::testing::Dependency;
 use holdfast_registry::entity::{RegistryKind, Role};
 use holdfast_registry::{
-    Actor, Depth, Files, Holdfast, Imported, NewRegistry, Outside, Parts, Progress, Result, Resume, Settings,
-    Totals, Yank,
+    Actor, Browser, Depth, Files, Holdfast, Imported, NewInvitation, NewRegistry, NewUser, Outside, Parts,
+    PasswordCost, Progress, Result, Resume, Settings, Totals, Yank,
 };
 use holdfast_store::{Key, Memory, Store};
 use holdfast_testkit::FakeOutside;
@@ -37,8 +37,14 @@ impl Place {
     /// What `store` makes of `memory`.
     fn over(memory: &Arc<Memory>, store: Arc<dyn Store>, blobs: Blobs) -> Place {
         let outside: Arc<dyn Outside> = FakeOutside::new(2);
-        let parts =
-            Parts { store, blobs: blobs.clone(), search: None, outside, settings: Settings::default() };
+        let parts = Parts {
+            store,
+            blobs: blobs.clone(),
+            search: None,
+            outside,
+            settings: Settings::default(),
+            providers: Vec::new(),
+        };
         Place { memory: memory.clone(), blobs, holdfast: Holdfast::new(parts) }
     }
 
@@ -76,7 +82,9 @@ async fn export(holdfast: &Holdfast, files: Files) -> (Vec<u8>, Totals) {
 /// A server with a past, in which every kind of thing has been made, changed and removed.
 async fn old_house() -> (House, Arc<Memory>) {
     let memory = Arc::new(Memory::new());
-    let house = House::over(memory.clone(), Blobs::open("memory:").await.unwrap(), Settings::default()).await;
+    let cheap = PasswordCost { memory_kib: 8, passes: 1, lanes: 1 };
+    let settings = Settings { password_cost: cheap, ..Settings::default() };
+    let house = House::over(memory.clone(), Blobs::open("memory:").await.unwrap(), settings).await;
     let holdfast = &house.holdfast;
     for (team, members) in [("core", vec!["bob", "alice"]), ("docs", vec![])] {
         holdfast.add_team(&house.root, &v(team)).await.unwrap();
@@ -112,6 +120,21 @@ async fn old_house() -> (House, Arc<Memory>) {
     holdfast.flush_counters().await.unwrap();
     house.scoped("alice", &["publish-update"], &["foo*"]).await;
     holdfast.flush_token_uses().await.unwrap();
+    let password = "correct horse".parse().unwrap();
+    holdfast.set_password(&house.root, &v("alice"), password).await.unwrap();
+    let browser = Browser { agent: "Firefox".to_owned(), address: None };
+    holdfast.sign_in("alice", "correct horse".parse().unwrap(), browser).await.unwrap();
+    let teams = [v("core")].into();
+    let expires_in = Duration::from_hours(24);
+    let new = NewInvitation { role: Role::Reader, teams, note: "for Eve".to_owned(), expires_in };
+    holdfast.invite(&house.root, new).await.unwrap();
+    holdfast.restrict_crate(&house.bob, &main(), &v("baz"), Some(&[v("docs")].into())).await.unwrap();
+    holdfast.set_role(&house.root, &v("second"), &v("team:docs"), Some(Role::Maintainer)).await.unwrap();
+    let robot = NewUser { login: v("robot"), role: Role::Guest, service: true, keeper: Some(v("core")) };
+    holdfast.add_user(&house.root, robot).await.unwrap();
+    let key = "k3.public.AmDwjlyf8jAV3gm5Z7Kz9xAOcsKslt_Vwp5v-emjFzBHLCtcANzTaVEghTNEMj9PkQ";
+    holdfast.add_key(&house.root, &v("alice"), v(key), None).await.unwrap();
+    holdfast.link_identity(&house.root, &v("alice"), "https://id.example", "17").await.unwrap();
     // A refusal is a line in the audit log.
     house.publish(&house.alice, &krate("foo", "3.0.0")).await.unwrap_err();
     (house, memory)

@@ -162,6 +162,7 @@ async fn a_crate_has_at_most_32_owners() {
         let new = holdfast_registry::NewUser {
             login: v(&format!("u{number}")),
             role: Role::Publisher,
+            keeper: None,
             service: false,
         };
         house.holdfast.add_user(&house.root, new).await.unwrap();

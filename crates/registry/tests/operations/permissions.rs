@@ -214,7 +214,8 @@ async fn a_token_for_some_crates_does_not_run_the_server() {
     let house = House::new().await;
     house.have(&["foo@1.0.0"]).await;
     let limited = house.scoped("root", &[], &["acme-*"]).await;
-    let dora = holdfast_registry::NewUser { login: v("dora"), role: Role::Admin, service: false };
+    let dora =
+        holdfast_registry::NewUser { login: v("dora"), role: Role::Admin, service: false, keeper: None };
     let told = [
         refusal(house.holdfast.add_user(&limited, dora).await),
         refusal(house.holdfast.remove_crate(&limited, &main(), &v("foo")).await),

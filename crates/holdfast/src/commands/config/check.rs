@@ -1,10 +1,11 @@
 //! What can be found wrong with a configuration without starting the server: folders that cannot be used,
-//! addresses that do not resolve.
+//! addresses that do not resolve, values that do not go together.
 
 use std::collections::BTreeSet;
 use std::net::ToSocketAddrs as _;
 use std::path::{Path, PathBuf};
 
+use crate::access;
 use crate::failure::Problem;
 use crate::options::{Config, ListenAddress, Provenance};
 
@@ -24,6 +25,7 @@ pub(super) fn problems(config: &Config, provenance: &Provenance) -> Vec<Problem>
     if sound("listen") {
         problems.extend(listen_problems(&config.listen));
     }
+    problems.extend(access::problems(config));
     problems
 }
 

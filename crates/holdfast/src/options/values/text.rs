@@ -65,9 +65,45 @@ impl OptionValue for LogFilter {
     }
 }
 
+/// What stands behind the `@` of an address, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailDomain(String);
+
+impl MailDomain {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl OptionValue for MailDomain {
+    const EXPECTED: &'static str = "a domain such as `example.com`";
+
+    fn parse(text: &str) -> Option<Self> {
+        let sound = |label: &str| {
+            !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-')
+        };
+        (text.len() <= 253 && text.split('.').all(sound)).then(|| Self(text.to_lowercase()))
+    }
+
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{LogFilter, OptionValue, Secret};
+    use super::{LogFilter, MailDomain, OptionValue, Secret};
+
+    #[test]
+    fn domains_come_without_the_rest_of_an_address() {
+        for (text, expected) in [("example.com", "example.com"), ("Ex-1.EXAMPLE", "ex-1.example")] {
+            assert_eq!(MailDomain::parse(text).map(|domain| domain.show()).as_deref(), Some(expected));
+        }
+        for text in ["", "@example.com", "a@example.com", ".com", "example.", "a b.com", "https://x.y"] {
+            assert_eq!(MailDomain::parse(text), None, "for {text:?}");
+        }
+    }
 
     #[test]
     fn secrets_are_never_shown() {

@@ -136,6 +136,36 @@ async fn an_owner_who_is_made_meanwhile_comes_along() {
 }
 
 #[tokio::test]
+async fn whoever_is_shown_a_crate_or_given_a_role_meanwhile_comes_along() {
+    let house = Arc::new(House::new().await);
+    house.have(&["foo@1.0.0"]).await;
+    let act = deed(&house, |house| async move {
+        house.add("dave", Role::Guest).await;
+        house.add("erin", Role::Guest).await;
+        house.holdfast.add_team(&house.root, &v("late")).await.unwrap();
+        house.holdfast.add_member(&house.root, &v("late"), &v("dave")).await.unwrap();
+        let teams = [v("late")].into();
+        house.holdfast.restrict_crate(&house.alice, &main(), &v("foo"), Some(&teams)).await.unwrap();
+        for login in ["dave", "erin"] {
+            let role = Some(Role::Publisher);
+            house.holdfast.set_role(&house.root, &main(), &v(login), role).await.unwrap();
+        }
+    });
+    // The registry was read as a whole, with its new roles, when one of them goes.
+    let go = deed(&house, |house| async move {
+        house.holdfast.remove_user(&house.root, &v("erin")).await.unwrap();
+    });
+    let place = moved(&house, vec![("scan token-use", act), ("scan registry", go)]).await;
+    let dave =
+        NewToken { login: v("dave"), label: "test".to_owned(), scopes: Scopes::default(), expires_in: None };
+    let (_, secret) = place.holdfast.create_token(&Actor::operator(), dave).await.unwrap();
+    let dave = place.holdfast.authenticate(&secret, None).await.unwrap();
+    assert!(place.holdfast.describe(&dave, &main(), &v("foo")).await.is_ok());
+    let record = place.holdfast.registry(&main()).await.unwrap();
+    assert_eq!(record.roles.keys().map(ToString::to_string).collect::<Vec<_>>(), ["dave"]);
+}
+
+#[tokio::test]
 async fn an_owner_who_comes_and_goes_is_not_left_behind() {
     let house = Arc::new(House::new().await);
     house.have(&["foo@1.0.0"]).await;
@@ -173,7 +203,7 @@ async fn nothing_of_a_user_comes_without_the_user() {
     });
     let place = moved(&house, vec![("scan user", act)]).await;
     let operator = Actor::operator();
-    let new = NewUser { login: v("dave"), role: Role::Reader, service: false };
+    let new = NewUser { login: v("dave"), role: Role::Reader, service: false, keeper: None };
     place.holdfast.start(None).await.unwrap();
     place.holdfast.add_user(&operator, new).await.unwrap();
     assert!(place.holdfast.list_members(&operator, &v("core")).await.unwrap().is_empty());
