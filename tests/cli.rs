@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use holdfast_testkit::packages::CrateBuilder;
-use holdfast_testkit::{Cli, Server, until};
+use holdfast_testkit::{Cli, Server, binary, run, until};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -145,8 +145,16 @@ fn users_and_teams() {
     assert_eq!(cli.json("team list")[0]["name"], "core");
     cli.fails("team member add core nobody");
     cli.ok("team member remove core alice");
+    cli.ok("user add deployer --service --keeper core");
+    assert_eq!(cli.json("user list")[3]["keeper"], "core");
+    cli.fails("user add other --service --keeper nowhere");
     cli.ok("team remove core");
     assert_eq!(cli.json("team list"), serde_json::json!([]));
+    cli.ok("user remove deployer");
+    for role in ["guest", "publisher", "maintainer", "admin", "reader"] {
+        cli.ok(&format!("user update alice --role {role}"));
+        assert_eq!(cli.json("user list")[1]["role"], role);
+    }
     cli.ok("user remove alice");
     assert_eq!(cli.json("user list").as_array().unwrap().len(), 2);
     cli.assert_clean();
@@ -172,6 +180,69 @@ fn tokens_are_shown_once() {
     cli.fails("token create --user nobody --name x");
     cli.fails("token create --user alice --name x --expires never");
     assert_eq!(cli.json("token list --user alice").as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn people_come_in() {
+    let (home, cli) = made();
+    cli.ok("user add alice");
+    cli.ok("user add robot --service");
+    let password = cli.ok("user password alice");
+    let password = password.trim();
+    assert_eq!((password.len(), password.split('-').count()), (23, 4), "{password}");
+    assert_ne!(cli.ok("user password alice").trim(), password, "random");
+    let mut command = std::process::Command::new(binary());
+    command.args(["user", "password", "alice", "--stdin", "--data"]).arg(home.path().join("data"));
+    run(&mut command, "correct horse\n").ok().says("`alice` has a new password");
+    assert!(run(&mut command, "short\n").fails().stderr.contains("at least 10 characters"));
+    assert!(run(&mut command, "").fails().stderr.contains("the password is empty"));
+    assert!(cli.fails("user password robot").contains("service account"));
+    assert!(cli.fails("user password nobody").contains("no user `nobody`"));
+
+    cli.ok("team add core");
+    let invite = "user invite --role reader --team core --note Bob --expires 2d";
+    let link = cli.ok(invite);
+    assert!(link.starts_with("http://127.0.0.1:8000/invitation/hf_"), "{link}");
+    let made = cli.json("user invite --role guest");
+    assert!(made["link"].as_str().unwrap().contains("/invitation/hf_"), "{made}");
+    let there = cli.clone().env("HOLDFAST_PUBLIC_URL", "https://crates.example/sub/");
+    assert!(there.ok(invite).starts_with("https://crates.example/sub/invitation/hf_"));
+    let listed = cli.json("user invitations");
+    assert_eq!(listed.as_array().unwrap().len(), 3);
+    let bobs = listed.as_array().unwrap().iter().find(|row| row["note"] == "Bob").unwrap();
+    assert_eq!((&bobs["role"], &bobs["teams"]), (&"reader".into(), &serde_json::json!(["core"])));
+    let text = cli.ok("user invitations");
+    assert!(!text.contains("hf_") && text.contains("Bob"), "{text}");
+    assert!(cli.fails("user invite --team nowhere").contains("no team `nowhere`"));
+    assert!(cli.fails("user invite --expires 31d").contains("30 days"));
+    cli.assert_clean();
+}
+
+#[test]
+fn who_may_see_and_do_what() {
+    let (home, cli) = made();
+    let file = crate_file(home.path(), "alpha", "1.0.0");
+    cli.run_with("crate add main", &[file.to_str().unwrap()]).ok();
+    cli.ok("team add core");
+    cli.ok("user add alice --role guest");
+    cli.ok("registry role main alice publisher");
+    cli.ok("registry role main team:core maintainer");
+    let roles = serde_json::json!({"alice": "publisher", "team:core": "maintainer"});
+    assert_eq!(cli.json("registry list")[0]["roles"], roles);
+    cli.ok("registry role main alice none");
+    assert!(cli.fails("registry role main alice none").contains("no role of its own"));
+    assert!(cli.fails("registry role main nobody reader").contains("no `nobody`"));
+
+    assert_eq!(cli.json("crate show main alpha")["restricted_to"], serde_json::json!(null));
+    cli.ok("crate restrict main alpha --team core");
+    assert_eq!(cli.json("crate show main alpha")["restricted_to"], serde_json::json!(["core"]));
+    assert!(cli.ok("crate show main alpha").contains("visible to: its owners, team:core"));
+    cli.ok("crate restrict main alpha");
+    assert_eq!(cli.json("crate list main")[0]["restricted_to"], serde_json::json!([]));
+    cli.ok("crate restrict main alpha --lift");
+    assert_eq!(cli.json("crate list main")[0]["restricted_to"], serde_json::json!(null));
+    assert!(cli.fails("crate restrict main alpha --team nowhere").contains("no team `nowhere`"));
+    cli.assert_clean();
 }
 
 #[test]
@@ -253,4 +324,21 @@ fn every_write_is_in_the_audit_log() {
     assert_eq!(entries[1]["subject"], "alpha@1.0.0");
     let text = cli.ok("audit");
     assert!(text.contains("user-add") && text.contains("publish"), "{text}");
+    let actions = |filter: &str| {
+        let log = cli.json(&format!("audit {filter}"));
+        log.as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["action"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(actions("--refused"), ["publish"]);
+    assert_eq!(actions("--registry main"), ["publish", "publish"]);
+    assert_eq!(actions("--registry other"), [""; 0]);
+    assert_eq!(actions("--subject alpha"), ["publish", "publish"]);
+    assert_eq!(actions("--subject alpha@1.0.0"), ["publish"]);
+    assert_eq!(actions("--subject bob").last().unwrap(), "user-add");
+    assert_eq!(actions("--since 1h").len(), actions("").len());
+    assert_eq!(actions("--refused --since 2000-01-01T00:00:00Z"), ["publish"]);
+    assert_eq!(actions("--since 2100-01-01T00:00:00Z"), [""; 0]);
 }

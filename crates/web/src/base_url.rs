@@ -52,6 +52,28 @@ impl BaseUrl {
         host.find('/').map_or("", |slash| &host[slash..])
     }
 
+    /// Scheme and host, as browsers name the origin of a page.
+    pub fn origin(&self) -> &str {
+        &self.0[..self.0.len() - self.path().len()]
+    }
+
+    /// The address without its scheme, which CI jobs name as the audience of their tokens.
+    pub fn audience(&self) -> &str {
+        self.0.split_once("://").map_or(&self.0, |(_, rest)| rest)
+    }
+
+    /// Whether browsers keep a session for it: over TLS, or on the same machine.
+    pub fn is_secure(&self) -> bool {
+        let host = self.audience();
+        let host = host.split('/').next().unwrap_or_default();
+        let name =
+            host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(host, |(name, _)| name);
+        self.0.starts_with("https://")
+            || name == "localhost"
+            || name == "[::1]"
+            || name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    }
+
     /// Where people read how to get a token.
     pub fn login(&self) -> String {
         format!("{self}/me")

@@ -38,11 +38,12 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// The shape for a path: JSON under `/api/` and `/r/{registry}/api/`.
+    /// The shape for a path: JSON under `/api/`, `/ktra/api/` and `/r/{registry}/api/`.
     pub(crate) fn of(path: &str) -> Shape {
         let inner = path.strip_prefix("/r/").and_then(|rest| rest.split_once('/')).map(|(_, inner)| inner);
         let is_api = |path: &str| path == "api" || path.starts_with("api/");
-        let is_json = is_api(path.strip_prefix('/').unwrap_or(path)) || inner.is_some_and(is_api);
+        let own = path.strip_prefix("/ktra").unwrap_or(path);
+        let is_json = is_api(own.strip_prefix('/').unwrap_or(own)) || inner.is_some_and(is_api);
         if is_json { Shape::Json } else { Shape::Text }
     }
 }
@@ -186,7 +187,9 @@ mod tests {
 
     #[test]
     fn shapes() {
-        for path in ["/api", "/api/v1/x", "/r/main/api/v1/crates", "/r/main/api", "/api/"] {
+        for path in
+            ["/api", "/api/v1/x", "/r/main/api/v1/crates", "/r/main/api", "/api/", "/ktra/api/v1/login/a"]
+        {
             assert_eq!(Shape::of(path), Shape::Json, "{path}");
         }
         for path in

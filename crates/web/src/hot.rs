@@ -43,7 +43,7 @@ impl<'a> Hot<'a> {
         peer: Option<IpAddr>,
     ) -> Result<Response<WebBody>> {
         let client = base_url::client_address(headers, peer, &shared.settings);
-        let actor = extract::authenticate(&shared.holdfast, headers, client).await?;
+        let actor = extract::authenticate(shared, &Method::GET, headers, client).await?;
         let (Hot::Config(registry) | Hot::Index(registry, _) | Hot::Download(registry, ..)) = self;
         let registry: RegistryName = parsed(registry)?;
         match self {

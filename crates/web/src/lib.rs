@@ -15,6 +15,7 @@ mod express;
 mod extract;
 mod hot;
 mod json_api;
+mod ktra;
 mod layers;
 mod ops;
 mod pages;

@@ -3,7 +3,7 @@
 
 use crate::error::Failure;
 use crate::web::Shared;
-use crate::{cargo_api, download, json_api, ops, pages, read_api, sparse};
+use crate::{cargo_api, download, json_api, ktra, ops, pages, read_api, sparse};
 use axum::Router;
 use holdfast_registry::{Error, Kind};
 use http::{Method, StatusCode, Uri};
@@ -59,6 +59,17 @@ routes! {
     Nothing: {
         GET "/" => pages::index,
         GET "/me" => pages::index,
+        GET "/login" => pages::sign_in::show,
+        POST "/login" => pages::sign_in::submit,
+        GET "/login/{provider}" => pages::provider::begin,
+        GET "/login/{provider}/callback" => pages::provider::finish,
+        POST "/logout" => pages::sign_in::leave,
+        GET "/register" => pages::invitation::show_registration,
+        POST "/register" => pages::invitation::register,
+        GET "/invitation/{secret}" => pages::invitation::show,
+        POST "/invitation/{secret}" => pages::invitation::accept,
+        GET "/account" => pages::account::show,
+        GET "/device" => pages::device::show,
         GET "/r/{registry}" => pages::registry,
         GET "/r/{registry}/me" => pages::registry,
         GET "/style.css" => pages::style,
@@ -67,6 +78,12 @@ routes! {
         GET "/metrics" => ops::metrics,
         GET "/api/openapi.json" => json_api::document,
         GET "/api/v1/registries" => json_api::registries::list,
+        POST "/api/v1/device/authorize" => json_api::devices::authorize,
+        POST "/api/v1/device/token" => json_api::devices::token,
+        POST "/api/v1/trusted_publishing/tokens" => json_api::trust::exchange,
+        POST "/ktra/api/v1/new_user/{name}" => ktra::new_user,
+        POST "/ktra/api/v1/login/{name}" => ktra::login,
+        POST "/ktra/api/v1/change_password/{name}" => ktra::change_password,
     }
     Read: {
         GET "/r/{registry}/index/config.json" => sparse::route_config,
@@ -94,9 +111,23 @@ routes! {
         PUT "/r/{registry}/api/v1/crates/{crate}/{version}/unyank" => cargo_api::yank::unyank,
         PUT "/r/{registry}/api/v1/crates/{crate}/owners" => cargo_api::owners::add,
         DELETE "/r/{registry}/api/v1/crates/{crate}/owners" => cargo_api::owners::remove,
+        GET "/api/v1/registries/{registry}/crates/{crate}/trust" => json_api::trust::show,
+        PUT "/api/v1/registries/{registry}/crates/{crate}/trust" => json_api::trust::set,
+        PUT "/api/v1/registries/{registry}/crates/{crate}/restriction" => json_api::crates::restrict,
+        DELETE "/api/v1/registries/{registry}/crates/{crate}/restriction" => json_api::crates::unrestrict,
     }
     Token: {
+        POST "/account/tokens" => pages::account::create_token,
+        POST "/account/tokens/{id}/revoke" => pages::account::revoke_token,
+        POST "/account/password" => pages::account::change_password,
+        POST "/device" => pages::device::decide,
+        POST "/api/v1/tokens/bound" => json_api::trust::bind,
+        DELETE "/api/v1/trusted_publishing/tokens" => json_api::trust::revoke,
+        GET "/api/v1/keys" => json_api::keys::list,
+        POST "/api/v1/keys" => json_api::keys::add,
+        DELETE "/api/v1/keys/{id}" => json_api::keys::revoke,
         GET "/api/v1/me" => json_api::me::show,
+        PUT "/api/v1/users/{login}/password" => json_api::users::set_password,
         GET "/api/v1/users/{login}" => json_api::users::show,
         GET "/api/v1/teams" => json_api::teams::list,
         GET "/api/v1/teams/{team}/members" => json_api::teams::members,
@@ -108,6 +139,13 @@ routes! {
     Admin: {
         GET "/api/v1/users" => json_api::users::list,
         POST "/api/v1/users" => json_api::users::add,
+        GET "/api/v1/invitations" => json_api::invitations::list,
+        POST "/api/v1/invitations" => json_api::invitations::create,
+        DELETE "/api/v1/invitations/{id}" => json_api::invitations::withdraw,
+        GET "/api/v1/registries/{registry}/trust" => json_api::trust::show_readers,
+        PUT "/api/v1/registries/{registry}/trust" => json_api::trust::set_readers,
+        PUT "/api/v1/registries/{registry}/roles/{principal}" => json_api::registries::give_role,
+        DELETE "/api/v1/registries/{registry}/roles/{principal}" => json_api::registries::take_role,
         PATCH "/api/v1/users/{login}" => json_api::users::change,
         DELETE "/api/v1/users/{login}" => json_api::users::remove,
         POST "/api/v1/teams" => json_api::teams::add,

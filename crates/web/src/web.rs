@@ -185,7 +185,7 @@ impl Shared {
             Ok(response) => response,
             Err(failure) => {
                 let request_id = request_id.as_deref().unwrap_or_default();
-                failure.log(request_id, asked.path);
+                failure.log(request_id, loggable(asked.path));
                 failure.render(Shape::of(asked.path), base().as_ref(), request_id)
             }
         };
@@ -202,7 +202,7 @@ impl Shared {
                 request_id: &request_id,
                 class,
                 method,
-                path,
+                path: loggable(path),
                 status,
                 bytes,
                 elapsed,
@@ -213,6 +213,11 @@ impl Shared {
         }
         response
     }
+}
+
+/// A path for the log: an invitation's has its secret in it.
+fn loggable(path: &str) -> &str {
+    if path.starts_with("/invitation/") { "/invitation/…" } else { path }
 }
 
 /// What the router gave: a response, or the failure that a response carries.

@@ -7,8 +7,11 @@ use crate::web::Shared;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use bytes::Bytes;
+use holdfast_registry::entity::Token;
 use holdfast_registry::{Actor, Error, Kind, Upload};
-use holdfast_types::{FrameError, FrameHead, FrameLimits, PublishWarnings, Published, RegistryName};
+use holdfast_types::{
+    FrameError, FrameHead, FrameLimits, PublishWarnings, Published, RegistryName, Timestamp,
+};
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
@@ -55,7 +58,19 @@ pub(crate) async fn publish(
     let publish = Box::pin(shared.holdfast.publish(&actor, &registry, upload));
     let receipt = guarded(Some(shared.settings.request_timeout), publish).await??;
     let warnings = PublishWarnings { other: receipt.warnings, ..PublishWarnings::default() };
-    Ok(Json(Published { warnings }))
+    Ok(Json(Published { warnings: with_notice(warnings, &actor, shared.holdfast.outside().now()) }))
+}
+
+/// Tells whoever publishes that their token is about to end. One that was made to be short is not told of.
+fn with_notice(mut warnings: PublishWarnings, actor: &Actor, now: Timestamp) -> PublishWarnings {
+    let account = actor.as_account().filter(|account| account.bound.is_none() && account.job().is_none());
+    if let Some((label, end)) = account.and_then(|account| Some((&account.label, account.expires_at?)))
+        && now.plus(Token::ENDS_SOON) >= end
+        && now.plus(Duration::from_hours(12)) < end
+    {
+        warnings.other.push(format!("the token `{label}` ends on {}; make a new one before", end.day()));
+    }
+    warnings
 }
 
 /// Everything that can be decided before the body is read, so that a refusal costs no upload.
@@ -66,7 +81,7 @@ async fn admit<'a>(
     registry: &RegistryName,
 ) -> Result<(Actor, SemaphorePermit<'a>)> {
     let holdfast = &shared.holdfast;
-    let actor = match authenticate(holdfast, headers, origin.client()).await {
+    let actor = match authenticate(shared, &http::Method::PUT, headers, origin.client()).await {
         Ok(actor) => actor,
         Err(error) => {
             let nobody = Actor::anonymous(origin.client());

@@ -1,12 +1,12 @@
 //! Who is calling, by the `Authorization` header.
 
 use crate::error::{Failure, Result};
-use crate::extract::Origin;
+use crate::extract::{Origin, cookie, signed};
 use crate::web::Shared;
 use axum::extract::FromRequestParts;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine, alphabet};
-use holdfast_registry::{Actor, Error, Holdfast, Kind};
+use holdfast_registry::{Actor, Error, Kind};
 use holdfast_types::TokenSecret;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -19,13 +19,17 @@ pub(crate) struct Caller(pub(crate) Actor);
 
 /// Turns the credentials of a request into an actor; a request without any is anonymous.
 pub(crate) async fn authenticate(
-    holdfast: &Holdfast,
+    shared: &Shared,
+    method: &Method,
     headers: &HeaderMap,
     client: Option<IpAddr>,
 ) -> Result<Actor, Error> {
+    if let Some(token) = signed::token(headers)? {
+        return signed::authenticate(&shared.holdfast, &shared.settings, &token, method, client).await;
+    }
     match credentials(headers)? {
         None => Ok(Actor::anonymous(client)),
-        Some(secret) => holdfast.authenticate(&secret, client).await,
+        Some(secret) => shared.holdfast.authenticate(&secret, client).await,
     }
 }
 
@@ -70,12 +74,32 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
     LENIENT.decode(text.replace('-', "+").replace('_', "/")).ok()
 }
 
+/// Whoever signed in with this browser. Cargo's addresses take tokens only.
+async fn signed_in(parts: &Parts, shared: &Shared, origin: Option<&Origin>) -> Result<Option<Actor>> {
+    if parts.headers.contains_key(AUTHORIZATION) || parts.uri.path().starts_with("/r/") {
+        return Ok(None);
+    }
+    let Some(secret) = cookie::session(&parts.headers) else { return Ok(None) };
+    if !cookie::is_our_own(&parts.method, &parts.headers, origin.and_then(Origin::known_base)) {
+        return Err(Error::new(
+            Kind::Forbidden,
+            "the request comes from a page of another site; open this server's own page and try again there",
+        )
+        .into());
+    }
+    Ok(shared.holdfast.authenticate_session(&secret, origin.and_then(Origin::client)).await?)
+}
+
 impl FromRequestParts<Arc<Shared>> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Caller> {
-        let client = parts.extensions.get::<Origin>().and_then(Origin::client);
-        match authenticate(&shared.holdfast, &parts.headers, client).await {
+        let origin = parts.extensions.get::<Origin>();
+        let client = origin.and_then(Origin::client);
+        if let Some(actor) = signed_in(parts, shared, origin).await? {
+            return Ok(Caller(actor));
+        }
+        match authenticate(shared, &parts.method, &parts.headers, client).await {
             Ok(actor) => Ok(Caller(actor)),
             Err(error) if matches!(parts.method, Method::GET | Method::HEAD) => Err(error.into()),
             Err(error) => {

@@ -2,12 +2,16 @@
 //! any other.
 
 mod caller;
+pub(crate) mod cookie;
+mod form;
 mod json;
 mod origin;
 mod path;
 mod query;
+mod signed;
 
 pub(crate) use caller::{Caller, authenticate, secret};
+pub(crate) use form::Form;
 pub(crate) use json::{Json, read_bounded};
 pub(crate) use origin::{Origin, no_host};
 pub(crate) use path::Path;

@@ -26,6 +26,8 @@ pub(crate) struct AuditView {
     /// The id of the token that was used.
     #[schema(value_type = Option<String>)]
     token: Option<TokenId>,
+    /// What its owner calls it.
+    token_name: Option<String>,
     #[schema(value_type = Option<String>)]
     address: Option<IpAddr>,
     /// The verb, like `publish`.
@@ -48,6 +50,7 @@ impl From<AuditEntry> for AuditView {
             actor: entry.actor,
             user: entry.login,
             token: entry.token,
+            token_name: entry.token_name,
             address: entry.address,
             action: entry.action,
             registry: entry.registry,
@@ -62,8 +65,9 @@ impl From<AuditEntry> for AuditView {
 }
 
 /// Every write and every refusal of one, newest first: up to `limit` (1 to 1000, by default 100) entries,
-/// older than the one with the id `before`, of one `actor` or with one `action`. For admins.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", operation_id = "list_audit", params(("actor" = Option<String>, Query), ("action" = Option<String>, Query), ("before" = Option<String>, Query), ("limit" = Option<u32>, Query)), responses((status = 200, body = [AuditView])))]
+/// older than the one with the id `before`, not before the moment `since`, of one `actor`, with one `action`, in
+/// one `registry`, about one `subject` (a crate means all its versions), or only what was `refused`. For admins.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", operation_id = "list_audit", params(("actor" = Option<String>, Query), ("action" = Option<String>, Query), ("registry" = Option<String>, Query), ("subject" = Option<String>, Query), ("refused" = Option<bool>, Query), ("since" = Option<String>, Query), ("before" = Option<String>, Query), ("limit" = Option<u32>, Query)), responses((status = 200, body = [AuditView])))]
 pub(crate) async fn list(
     State(shared): State<Arc<Shared>>,
     Caller(actor): Caller,
@@ -74,7 +78,16 @@ pub(crate) async fn list(
         return Err(Failure::invalid("`limit` must be 1 to 1000"));
     }
     let text = |name| query.text(name).map(str::to_owned);
-    let filter = AuditFilter { actor: text("actor"), action: text("action"), before: text("before"), limit };
+    let filter = AuditFilter {
+        actor: text("actor"),
+        action: text("action"),
+        registry: query.get("registry")?,
+        subject: text("subject"),
+        refused: query.get("refused")?.unwrap_or(false),
+        since: query.get("since")?,
+        before: text("before"),
+        limit,
+    };
     let entries = shared.holdfast.audit_log(&actor, &filter).await?;
     Ok(Json(entries.into_iter().map(AuditView::from).collect()))
 }

@@ -6,8 +6,9 @@ use crate::extract::{Caller, Json, Path, Query};
 use crate::web::Shared;
 use axum::extract::State;
 use holdfast_registry::entity::CrateHead;
-use holdfast_types::{CanonicalName, CrateName, Principal, Version};
-use serde::Serialize;
+use holdfast_types::{CanonicalName, CrateName, Principal, TeamName, Version};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -23,12 +24,22 @@ pub(crate) struct CrateView {
     /// Logins, and teams as `team:NAME`.
     #[schema(value_type = Vec<String>)]
     owners: Vec<Principal>,
+    /// The teams that may see it beside its owners; null when everybody may who reads the registry.
+    #[schema(value_type = Option<Vec<String>>)]
+    restricted_to: Option<BTreeSet<TeamName>>,
 }
 
 impl From<CrateHead> for CrateView {
     fn from(head: CrateHead) -> CrateView {
-        let CrateHead { name, max_version, version_count, about, owners, .. } = head;
-        CrateView { name, max_version, versions: version_count, description: about.description, owners }
+        let CrateHead { name, max_version, version_count, about, owners, restricted_to, .. } = head;
+        CrateView {
+            name,
+            max_version,
+            versions: version_count,
+            description: about.description,
+            owners,
+            restricted_to,
+        }
     }
 }
 
@@ -70,5 +81,39 @@ pub(crate) async fn remove_version(
 ) -> Result<Done> {
     let (registry, krate, version) = path.version()?;
     shared.holdfast.remove_version(&actor, &registry, &krate, &version).await?;
+    Ok(Done)
+}
+
+/// Who may see a restricted crate, beside its owners.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Restriction {
+    /// Teams by name.
+    #[schema(value_type = Vec<String>)]
+    teams: BTreeSet<TeamName>,
+}
+
+/// Hides a crate from all but its owners and some teams. For owners and maintainers.
+#[utoipa::path(put, path = "/api/v1/registries/{registry}/crates/{crate}/restriction", tag = "crates", operation_id = "restrict_crate", params(("registry" = String, Path), ("crate" = String, Path)), request_body = Restriction, responses((status = 204)))]
+pub(crate) async fn restrict(
+    State(shared): State<Arc<Shared>>,
+    Caller(actor): Caller,
+    path: Path,
+    Json(request): Json<Restriction>,
+) -> Result<Done> {
+    let (registry, krate) = path.krate()?;
+    shared.holdfast.restrict_crate(&actor, &registry, &krate, Some(&request.teams)).await?;
+    Ok(Done)
+}
+
+/// Shows a crate again to everybody who reads the registry. For owners and maintainers.
+#[utoipa::path(delete, path = "/api/v1/registries/{registry}/crates/{crate}/restriction", tag = "crates", operation_id = "unrestrict_crate", params(("registry" = String, Path), ("crate" = String, Path)), responses((status = 204)))]
+pub(crate) async fn unrestrict(
+    State(shared): State<Arc<Shared>>,
+    Caller(actor): Caller,
+    path: Path,
+) -> Result<Done> {
+    let (registry, krate) = path.krate()?;
+    shared.holdfast.restrict_crate(&actor, &registry, &krate, None).await?;
     Ok(Done)
 }

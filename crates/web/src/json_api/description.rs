@@ -1,6 +1,6 @@
 //! The OpenAPI description, made from the handlers and their types.
 
-use super::{audit, crates, me, registries, teams, tokens, users};
+use super::{audit, crates, devices, invitations, keys, me, registries, teams, tokens, trust, users};
 use crate::extract::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -35,7 +35,11 @@ struct ErrorSchema {
         users::add,
         users::show,
         users::change,
+        users::set_password,
         users::remove,
+        invitations::list,
+        invitations::create,
+        invitations::withdraw,
         teams::list,
         teams::add,
         teams::remove,
@@ -51,9 +55,25 @@ struct ErrorSchema {
         registries::show,
         registries::change,
         registries::remove,
+        registries::give_role,
+        registries::take_role,
         crates::list,
         crates::remove,
         crates::remove_version,
+        crates::restrict,
+        crates::unrestrict,
+        devices::authorize,
+        devices::token,
+        keys::list,
+        keys::add,
+        keys::revoke,
+        trust::exchange,
+        trust::revoke,
+        trust::show,
+        trust::set,
+        trust::show_readers,
+        trust::set_readers,
+        trust::bind,
         audit::list,
     ),
     components(schemas(ErrorsSchema, ErrorSchema)),

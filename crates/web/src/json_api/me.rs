@@ -12,9 +12,10 @@ use utoipa::ToSchema;
 /// The caller.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MeView {
-    #[schema(value_type = String)]
-    login: Login,
-    /// `reader`, `publisher` or `admin`.
+    /// None for a CI job.
+    #[schema(value_type = Option<String>)]
+    login: Option<Login>,
+    /// `guest`, `reader`, `publisher`, `maintainer` or `admin`.
     role: &'static str,
     #[schema(value_type = Vec<String>)]
     teams: BTreeSet<TeamName>,
@@ -36,11 +37,12 @@ pub(crate) struct MyTokenView {
 #[utoipa::path(get, path = "/api/v1/me", tag = "me", responses((status = 200, body = MeView)))]
 pub(crate) async fn show(Caller(actor): Caller) -> Result<Json<MeView>> {
     let account = actor.as_account().ok_or_else(unauthenticated)?.clone();
+    let login = account.login().cloned();
     let token = MyTokenView {
         id: account.token,
         label: account.label,
         scopes: account.scopes.into(),
         expires_at: account.expires_at,
     };
-    Ok(Json(MeView { login: account.login, role: account.role.as_str(), teams: account.teams, token }))
+    Ok(Json(MeView { login, role: account.role.as_str(), teams: account.teams, token }))
 }

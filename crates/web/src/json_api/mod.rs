@@ -4,10 +4,14 @@
 pub(crate) mod audit;
 pub(crate) mod crates;
 mod description;
+pub(crate) mod devices;
+pub(crate) mod invitations;
+pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod registries;
 pub(crate) mod teams;
 pub(crate) mod tokens;
+pub(crate) mod trust;
 pub(crate) mod users;
 
 pub(crate) use description::document;

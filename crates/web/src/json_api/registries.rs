@@ -7,9 +7,11 @@ use crate::extract::{Caller, Json, Origin, Path};
 use crate::web::Shared;
 use axum::extract::State;
 use holdfast_registry::entity::{RegistryKind, RegistryRecord};
-use holdfast_registry::{NewRegistry, RegistryChange};
-use holdfast_types::{RegistryName, Timestamp};
+use holdfast_registry::rights::{Action, require};
+use holdfast_registry::{Actor, NewRegistry, RegistryChange};
+use holdfast_types::{Principal, RegistryName, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -27,12 +29,16 @@ pub(crate) struct RegistryView {
     required_fields: Option<Vec<String>>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// Who may do more here than elsewhere, by login or `team:NAME`; null for all but admins.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    roles: Option<BTreeMap<Principal, &'static str>>,
     /// What users write into `.cargo/config.toml`.
     index: Option<String>,
 }
 
 impl RegistryView {
-    fn new(record: &RegistryRecord, base: Option<&BaseUrl>) -> RegistryView {
+    fn new(record: &RegistryRecord, actor: &Actor, base: Option<&BaseUrl>) -> RegistryView {
+        let roles = || record.roles.iter().map(|(who, role)| (who.clone(), role.as_str())).collect();
         let words =
             |fields: String| fields.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect();
         RegistryView {
@@ -41,6 +47,7 @@ impl RegistryView {
             anonymous_read: record.anonymous_read,
             required_fields: record.required_fields.as_ref().map(|fields| words(fields.to_string())),
             created_at: record.created_at,
+            roles: require(actor, Action::Administer).is_ok().then(roles),
             index: base.map(|base| base.index(&record.name)),
         }
     }
@@ -86,7 +93,7 @@ pub(crate) async fn list(
     origin: Origin,
 ) -> Result<Json<Vec<RegistryView>>> {
     let registries = shared.holdfast.list_registries(&actor).await?;
-    Ok(Json(registries.iter().map(|record| RegistryView::new(record, origin.known_base())).collect()))
+    Ok(Json(registries.iter().map(|record| RegistryView::new(record, &actor, origin.known_base())).collect()))
 }
 
 /// Makes a registry. For admins.
@@ -99,7 +106,7 @@ pub(crate) async fn create(
 ) -> Result<Created<RegistryView>> {
     let RegistryRequest { name, kind, anonymous_read } = request;
     let record = shared.holdfast.create_registry(&actor, NewRegistry { name, kind, anonymous_read }).await?;
-    Ok(Created(RegistryView::new(&record, origin.known_base())))
+    Ok(Created(RegistryView::new(&record, &actor, origin.known_base())))
 }
 
 /// A registry that the caller may read.
@@ -111,7 +118,7 @@ pub(crate) async fn show(
     path: Path,
 ) -> Result<Json<RegistryView>> {
     let record = shared.holdfast.enter(&actor, &path.registry()?).await?;
-    Ok(Json(RegistryView::new(&record, origin.known_base())))
+    Ok(Json(RegistryView::new(&record, &actor, origin.known_base())))
 }
 
 /// Changes the settings of a registry. For admins.
@@ -129,7 +136,39 @@ pub(crate) async fn change(
         change.required_fields = Some(fields);
     }
     let record = shared.holdfast.update_registry(&actor, &path.registry()?, change).await?;
-    Ok(Json(RegistryView::new(&record, origin.known_base())))
+    Ok(Json(RegistryView::new(&record, &actor, origin.known_base())))
+}
+
+/// A role to give.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleRequest {
+    /// `reader`, `publisher` or `maintainer`.
+    role: String,
+}
+
+/// Gives a user or a team (`team:NAME`) a role in a registry. For admins.
+#[utoipa::path(put, path = "/api/v1/registries/{registry}/roles/{principal}", tag = "registries", operation_id = "give_role", params(("registry" = String, Path), ("principal" = String, Path)), request_body = RoleRequest, responses((status = 204)))]
+pub(crate) async fn give_role(
+    State(shared): State<Arc<Shared>>,
+    Caller(actor): Caller,
+    path: Path,
+    Json(request): Json<RoleRequest>,
+) -> Result<Done> {
+    let role = request.role.parse().map_err(Failure::invalid)?;
+    shared.holdfast.set_role(&actor, &path.registry()?, &path.get("principal")?, Some(role)).await?;
+    Ok(Done)
+}
+
+/// Takes the role of a user or a team in a registry. For admins.
+#[utoipa::path(delete, path = "/api/v1/registries/{registry}/roles/{principal}", tag = "registries", operation_id = "take_role", params(("registry" = String, Path), ("principal" = String, Path)), responses((status = 204)))]
+pub(crate) async fn take_role(
+    State(shared): State<Arc<Shared>>,
+    Caller(actor): Caller,
+    path: Path,
+) -> Result<Done> {
+    shared.holdfast.set_role(&actor, &path.registry()?, &path.get("principal")?, None).await?;
+    Ok(Done)
 }
 
 /// Removes an empty registry. For admins.

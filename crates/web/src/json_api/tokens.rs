@@ -5,7 +5,7 @@ use crate::error::{Failure, Result};
 use crate::extract::{Caller, Json, Path, Query};
 use crate::web::Shared;
 use axum::extract::State;
-use holdfast_registry::entity::{Token, TokenUse};
+use holdfast_registry::entity::{Holder, Purpose, Token, TokenUse};
 use holdfast_registry::rights::unauthenticated;
 use holdfast_registry::{Actor, NewToken};
 use holdfast_types::{CratePattern, Endpoint, Login, RegistryName, Scopes, Timestamp, TokenId};
@@ -53,8 +53,11 @@ impl From<ScopesView> for Scopes {
 pub(crate) struct TokenView {
     #[schema(value_type = String)]
     id: TokenId,
-    #[schema(value_type = String)]
-    user: Login,
+    /// Whose it is; none for a CI job.
+    #[schema(value_type = Option<String>)]
+    user: Option<Login>,
+    /// `access`, `session` (a browser that signed in), `device` (signed in by `cargo login`) or `job`.
+    purpose: &'static str,
     /// What it is for.
     label: String,
     scopes: ScopesView,
@@ -71,8 +74,9 @@ pub(crate) struct TokenView {
 impl TokenView {
     fn new(token: Token, last: Option<TokenUse>) -> TokenView {
         TokenView {
+            user: token.login().cloned(),
+            purpose: purpose(&token),
             id: token.id,
-            user: token.login,
             label: token.label,
             scopes: token.scopes.into(),
             created_at: token.created_at,
@@ -80,6 +84,15 @@ impl TokenView {
             last_used_at: last.as_ref().map(|last| last.at),
             last_used_from: last.and_then(|last| last.address),
         }
+    }
+}
+
+fn purpose(token: &Token) -> &'static str {
+    match (&token.purpose, &token.holder) {
+        (_, Holder::Job(_)) => "job",
+        (Purpose::Access, Holder::Login(_)) => "access",
+        (Purpose::Session { .. }, Holder::Login(_)) => "session",
+        (Purpose::Device, Holder::Login(_)) => "device",
     }
 }
 
@@ -104,7 +117,7 @@ pub(crate) struct TokenRequest {
     label: String,
     #[serde(default)]
     scopes: ScopesView,
-    /// After how many seconds it ends; never by default.
+    /// After how many seconds it ends; by default as the server is set.
     #[serde(default)]
     expires_in_seconds: Option<u64>,
 }

@@ -7,7 +7,7 @@ use crate::web::Shared;
 use axum::extract::State;
 use holdfast_registry::NewUser;
 use holdfast_registry::entity::{Role, User};
-use holdfast_types::{Login, Timestamp};
+use holdfast_types::{Login, TeamName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -17,10 +17,15 @@ use utoipa::ToSchema;
 pub(crate) struct UserView {
     #[schema(value_type = String)]
     login: Login,
-    /// `reader`, `publisher` or `admin`.
+    /// `guest`, `reader`, `publisher`, `maintainer` or `admin`.
     role: &'static str,
     /// Whether it is a machine's account.
     service: bool,
+    /// The team that looks after a machine's account.
+    #[schema(value_type = Option<String>)]
+    keeper: Option<TeamName>,
+    email: Option<String>,
+    full_name: Option<String>,
     /// Whether all its tokens are refused.
     disabled: bool,
     #[schema(value_type = String, format = DateTime)]
@@ -29,8 +34,8 @@ pub(crate) struct UserView {
 
 impl From<User> for UserView {
     fn from(user: User) -> UserView {
-        let User { login, role, service, disabled, created_at, .. } = user;
-        UserView { login, role: role.as_str(), service, disabled, created_at }
+        let User { login, role, service, keeper, email, full_name, disabled, created_at, .. } = user;
+        UserView { login, role: role.as_str(), service, keeper, email, full_name, disabled, created_at }
     }
 }
 
@@ -40,11 +45,15 @@ impl From<User> for UserView {
 pub(crate) struct UserRequest {
     #[schema(value_type = String)]
     login: Login,
-    /// `reader`, `publisher` (the default) or `admin`.
+    /// `guest`, `reader`, `publisher` (the default), `maintainer` or `admin`.
     #[serde(default = "publisher")]
     role: String,
     #[serde(default)]
     service: bool,
+    /// The team that looks after a service account.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    keeper: Option<TeamName>,
 }
 
 fn publisher() -> String {
@@ -56,7 +65,22 @@ fn publisher() -> String {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserPatch {
     /// Whether to refuse all their tokens.
-    disabled: bool,
+    #[serde(default)]
+    disabled: Option<bool>,
+    /// `guest`, `reader`, `publisher`, `maintainer` or `admin`.
+    #[serde(default)]
+    role: Option<String>,
+}
+
+/// A new password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordRequest {
+    /// The password so far; for one's own.
+    #[serde(default)]
+    old: Option<String>,
+    /// The new one.
+    new: String,
 }
 
 /// All users. For admins.
@@ -77,7 +101,7 @@ pub(crate) async fn add(
     Json(request): Json<UserRequest>,
 ) -> Result<Created<UserView>> {
     let role = request.role.parse::<Role>().map_err(Failure::invalid)?;
-    let new = NewUser { login: request.login, role, service: request.service };
+    let new = NewUser { login: request.login, role, service: request.service, keeper: request.keeper };
     Ok(Created(shared.holdfast.add_user(&actor, new).await?.into()))
 }
 
@@ -91,7 +115,7 @@ pub(crate) async fn show(
     Ok(Json(shared.holdfast.show_user(&actor, &path.get("login")?).await?.into()))
 }
 
-/// Disables or enables a user. For admins.
+/// Disables or enables a user, or gives them another role. For admins.
 #[utoipa::path(patch, path = "/api/v1/users/{login}", tag = "users", operation_id = "change_user", params(("login" = String, Path)), request_body = UserPatch, responses((status = 200, body = UserView)))]
 pub(crate) async fn change(
     State(shared): State<Arc<Shared>>,
@@ -100,12 +124,36 @@ pub(crate) async fn change(
     Json(patch): Json<UserPatch>,
 ) -> Result<Json<UserView>> {
     let login: Login = path.get("login")?;
-    if patch.disabled {
-        shared.holdfast.disable_user(&actor, &login).await?;
-    } else {
-        shared.holdfast.enable_user(&actor, &login).await?;
+    let role = patch.role.map(|role| role.parse::<Role>()).transpose().map_err(Failure::invalid)?;
+    match patch.disabled {
+        Some(true) => shared.holdfast.disable_user(&actor, &login).await?,
+        Some(false) => shared.holdfast.enable_user(&actor, &login).await?,
+        None => {}
+    }
+    if let Some(role) = role {
+        shared.holdfast.set_user_role(&actor, &login, role).await?;
     }
     Ok(Json(shared.holdfast.show_user(&actor, &login).await?.into()))
+}
+
+/// Sets a password: one's own, with the old one, or as an admin anybody's.
+#[utoipa::path(put, path = "/api/v1/users/{login}/password", tag = "users", operation_id = "set_password", params(("login" = String, Path)), request_body = PasswordRequest, responses((status = 204)))]
+pub(crate) async fn set_password(
+    State(shared): State<Arc<Shared>>,
+    Caller(actor): Caller,
+    path: Path,
+    Json(request): Json<PasswordRequest>,
+) -> Result<Done> {
+    let login: Login = path.get("login")?;
+    let new = request.new.parse().map_err(Failure::invalid)?;
+    match request.old {
+        Some(old) => {
+            let old = old.parse().map_err(Failure::invalid)?;
+            shared.holdfast.change_password(&actor, &login, old, new).await?;
+        }
+        None => shared.holdfast.set_password(&actor, &login, new).await?,
+    }
+    Ok(Done)
 }
 
 /// Removes a user with their tokens, memberships and ownerships. For admins.

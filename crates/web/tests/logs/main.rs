@@ -7,7 +7,7 @@
 #[expect(dead_code, reason = "the other tests use all of it")]
 mod site;
 
-use crate::site::{ADMIN, Site, ask, get, put};
+use crate::site::{ADMIN, PASSWORD, Site, ask, get, post, put};
 use holdfast_registry::entity::Role;
 use holdfast_testkit::packages::CrateBuilder;
 use std::cell::RefCell;
@@ -124,4 +124,38 @@ async fn faults_are_logged_once_and_hidden() {
     assert_eq!(log.matches(id).count(), 2, "the fault and the request: {log}");
     assert!(log.contains("njected") || log.contains("fault"), "{log}");
     assert!(!answer.text().to_lowercase().contains("inject"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn no_secret_of_a_person_is_ever_logged() {
+    listen();
+    let site = Site::new().await;
+    site.password("admin").await;
+    let invitation = post("/api/v1/invitations").token(ADMIN).json(&serde_json::json!({})).send(&site).await;
+    let link = invitation.expect(201).json()["link"].as_str().unwrap().to_owned();
+    let path = link.strip_prefix("http://crates.example").unwrap();
+    get(path).send(&site).await.expect(200);
+    get(&path.replace("/invitation/", "//invitation//")).send(&site).await.expect(200);
+    ask("DELETE", path).send(&site).await.expect(405);
+    get(&format!("{path}/more")).send(&site).await.expect(404);
+    let fields = [("login", "bob"), ("password", "planted-password"), ("again", "planted-password")];
+    post(path).form(&fields[..2]).send(&site).await.expect(400);
+    post(path).form(&fields).send(&site).await.expect(303);
+    get(path).send(&site).await.expect(404);
+    post("/login").form(&[("login", "bob"), ("password", "planted-guess")]).send(&site).await.expect(401);
+    let session = site.session("admin").await;
+    get("/account").session(&session).send(&site).await.expect(200);
+    let foreign = post("/account/tokens").session(&session).header("sec-fetch-site", "cross-site");
+    foreign.send(&site).await.expect(403);
+    let device = post("/api/v1/device/authorize").send(&site).await.ok_json();
+    let code = device["user_code"].as_str().unwrap();
+    get(&format!("/device?code={code}")).session(&session).send(&site).await.expect(200);
+    let ktra = serde_json::json!({"password": "planted-guess"});
+    post("/ktra/api/v1/login/admin").json(&ktra).send(&site).await.expect(401);
+    let log = take();
+    let secret = path.rsplit('/').next().unwrap();
+    for secret in [secret, "planted", PASSWORD, &session, code, device["device_code"].as_str().unwrap()] {
+        assert!(!log.contains(secret), "{log}");
+    }
+    assert!(log.contains("path=\"/invitation/…\""), "{log}");
 }

@@ -100,6 +100,7 @@ async fn large_files_come_in_chunks_with_their_length() {
         search: None,
         outside: outside.clone(),
         settings: holdfast_registry::Settings::default(),
+        providers: Vec::new(),
     });
     holdfast.start(Some(&ADMIN.parse().unwrap())).await.unwrap();
     let web = holdfast_web::Web::new(holdfast.clone(), holdfast_web::WebSettings::default());

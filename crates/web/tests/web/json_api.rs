@@ -1,6 +1,6 @@
 //! The server's own API.
 
-use crate::site::{ADMIN, Site, ask, delete, get, put};
+use crate::site::{ADMIN, PASSWORD, Site, ask, delete, get, put};
 use holdfast_registry::entity::Role;
 use holdfast_testkit::packages::CrateBuilder;
 use holdfast_web::{ROUTES, openapi};
@@ -51,6 +51,9 @@ async fn users() {
     {
       "created_at": "2026-01-01T00:00:00Z",
       "disabled": false,
+      "email": null,
+      "full_name": null,
+      "keeper": null,
       "login": "alice",
       "role": "reader",
       "service": false
@@ -79,6 +82,54 @@ async fn users() {
         .await;
     assert!(bad.expect(400).sentence().contains("`god`"));
     ask("POST", "/api/v1/users").token(ADMIN).json(&json!({"login": "ci"})).send(&site).await.expect(409);
+}
+
+#[tokio::test]
+async fn passwords() {
+    let site = Site::new().await;
+    let (alice, bob) = (site.user("alice", Role::Publisher).await, site.user("bob", Role::Publisher).await);
+    site.password("alice").await;
+    let path = "/api/v1/users/alice/password";
+    let new = "staple battery horse";
+    let change = async |token: &str, body: Value| put(path).token(token).json(&body).send(&site).await;
+    change(&alice, json!({"new": new})).await.expect(403);
+    change(&bob, json!({"new": new})).await.expect(403);
+    change(&alice, json!({"old": "a-guess", "new": new})).await.expect(401);
+    change(&alice, json!({"old": PASSWORD, "new": "short"})).await.expect(400);
+    change(&alice, json!({"old": PASSWORD, "new": new})).await.expect(204);
+    let session = site.holdfast.sign_in("alice", new.parse().unwrap(), browser()).await.unwrap();
+    change(ADMIN, json!({"new": PASSWORD})).await.expect(204);
+    get("/api/v1/me").session(session.secret.reveal()).send(&site).await.expect(401);
+    let robot = json!({"login": "ci", "service": true});
+    post(&site, "/api/v1/users", robot).await;
+    let robot = put("/api/v1/users/ci/password").token(ADMIN).json(&json!({"new": new})).send(&site).await;
+    assert!(robot.expect(400).sentence().contains("is a service account"));
+}
+
+fn browser() -> holdfast_registry::Browser {
+    holdfast_registry::Browser { agent: "Test/1.0".to_owned(), address: None }
+}
+
+#[tokio::test]
+async fn roles_in_one_registry() {
+    let site = Site::new().await;
+    let guest = site.user("gina", Role::Guest).await;
+    get("/r/main/index/config.json").token(&guest).send(&site).await.expect(403);
+    post(&site, "/api/v1/teams", json!({"name": "core"})).await;
+    put("/api/v1/teams/core/members/gina").token(ADMIN).send(&site).await.expect(204);
+    let path = "/api/v1/registries/main/roles/team:core";
+    put(path).token(ADMIN).json(&json!({"role": "publisher"})).send(&site).await.expect(204);
+    site.publish(&guest, "main", &CrateBuilder::new("abc", "1.0.0")).await.expect(200);
+    site.publish(&guest, "open", &CrateBuilder::new("abc", "1.0.0")).await.expect(403);
+    assert_eq!(list(&site, "/api/v1/registries/main").await["roles"], json!({"team:core": "publisher"}));
+    delete(path).token(ADMIN).send(&site).await.expect(204);
+    get("/r/main/index/config.json").token(&guest).send(&site).await.expect(403);
+    delete(path).token(ADMIN).send(&site).await.expect(404);
+    for role in ["admin", "guest", "god"] {
+        put(path).token(ADMIN).json(&json!({"role": role})).send(&site).await.expect(400);
+    }
+    let nobody = "/api/v1/registries/main/roles/nobody";
+    put(nobody).token(ADMIN).json(&json!({"role": "reader"})).send(&site).await.expect(400);
 }
 
 #[tokio::test]
@@ -138,7 +189,8 @@ async fn registries() {
       "index": "sparse+http://crates.example/r/extra/index/",
       "kind": "hosted",
       "name": "extra",
-      "required_fields": null
+      "required_fields": null,
+      "roles": {}
     }
     "#);
     let change = async |body: Value| -> Value {

@@ -1,6 +1,7 @@
 //! Connections: on real sockets.
 
 use crate::site::{ADMIN, Site, get, own_index};
+use holdfast_registry::entity::Role;
 use holdfast_testkit::Http;
 use holdfast_testkit::packages::CrateBuilder;
 use holdfast_web::{ServeOptions, Threads, serve};
@@ -346,5 +347,33 @@ async fn whoever_takes_no_answers_is_cut() {
         running.blocking(|mut http| http.get("/livez").expect_status(200)).await;
         drop(deaf);
     }
+    running.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hidden_crate_is_hidden_in_the_lane_too() {
+    let running = Running::new(ServeOptions::default()).await;
+    let reader = running.site.user("rita", Role::Reader).await;
+    running.site.password("admin").await;
+    let cookie = format!("__Host-holdfast={}", running.site.session("admin").await);
+    let address = running.address;
+    running
+        .blocking(move |mut http| {
+            http.publish("main", &frame()).expect_status(200);
+            let restriction = "/api/v1/registries/main/crates/abc/restriction";
+            http.put(restriction, b"{\"teams\": []}").expect_status(204);
+            let file = http.get("/r/main/index/3/a/abc").expect_status(200);
+            let etag = file.header("etag").unwrap();
+            let as_reader = ("Authorization", reader.as_str());
+            let mut other = Http::connect(address).with_token(&reader);
+            for path in ["/r/main/index/3/a/abc", "/r/main/dl/abc/1.0.0/download"] {
+                other.get(path).expect_status(404);
+                other.send("GET", path, &[("If-None-Match", etag)], &[]).expect_status(404);
+                let mut browser = Http::connect(address);
+                browser.send("GET", path, &[("Cookie", &cookie)], &[]).expect_status(401);
+                browser.send("GET", path, &[("Cookie", &cookie), as_reader], &[]).expect_status(404);
+            }
+        })
+        .await;
     running.finish().await;
 }

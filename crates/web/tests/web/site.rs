@@ -4,7 +4,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use holdfast_blobs::Blobs;
 use holdfast_registry::entity::{RegistryKind, Role};
-use holdfast_registry::{Actor, Holdfast, NewRegistry, NewToken, NewUser, Parts, Settings};
+use holdfast_registry::{
+    Actor, Browser, Holdfast, NewRegistry, NewToken, NewUser, Parts, PasswordCost, Provider, Settings,
+};
 use holdfast_search::SearchIndex;
 use holdfast_store::Memory;
 use holdfast_testkit::FakeOutside;
@@ -23,6 +25,11 @@ pub(crate) const HOST: &str = "crates.example";
 /// The token of the user `admin`.
 pub(crate) const ADMIN: &str = "the-admin-token";
 
+/// The password of whoever has one.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+/// The least that Argon2 can do.
+const CHEAP: PasswordCost = PasswordCost { memory_kib: 8, passes: 1, lanes: 1 };
+
 /// A server with the registry `main`, which needs a login, and `open`, which anybody may read.
 pub(crate) struct Site {
     pub(crate) web: Web,
@@ -36,13 +43,22 @@ impl Site {
     }
 
     pub(crate) async fn with(settings: WebSettings, registry: Settings) -> Site {
+        Site::with_providers(settings, registry, Vec::new()).await
+    }
+
+    pub(crate) async fn with_providers(
+        settings: WebSettings,
+        registry: Settings,
+        providers: Vec<Provider>,
+    ) -> Site {
         let outside = FakeOutside::new(1);
         let holdfast = Holdfast::new(Parts {
             store: Arc::new(Memory::new()),
             blobs: Blobs::open("memory:").await.unwrap(),
             search: Some(Arc::new(SearchIndex::memory().unwrap())),
             outside: outside.clone(),
-            settings: registry,
+            settings: Settings { password_cost: CHEAP, ..registry },
+            providers,
         });
         holdfast.start(Some(&ADMIN.parse().unwrap())).await.unwrap();
         let open =
@@ -53,7 +69,7 @@ impl Site {
 
     /// Makes a user with a token for everything that the role allows.
     pub(crate) async fn user(&self, login: &str, role: Role) -> String {
-        let new = NewUser { login: login.parse().unwrap(), role, service: false };
+        let new = NewUser { login: login.parse().unwrap(), role, service: false, keeper: None };
         self.holdfast.add_user(&Actor::operator(), new).await.unwrap();
         self.token(login, &[], &[], None).await
     }
@@ -74,6 +90,19 @@ impl Site {
         let new = NewToken { login: login.parse().unwrap(), label: "test".to_owned(), scopes, expires_in };
         let (_, secret) = self.holdfast.create_token(&Actor::operator(), new).await.unwrap();
         secret.reveal().to_owned()
+    }
+
+    /// Gives a user the usual password.
+    pub(crate) async fn password(&self, login: &str) {
+        let (login, password) = (login.parse().unwrap(), PASSWORD.parse().unwrap());
+        self.holdfast.set_password(&Actor::operator(), &login, password).await.unwrap();
+    }
+
+    /// Signs a user in who has the usual password: the secret of the session.
+    pub(crate) async fn session(&self, login: &str) -> String {
+        let browser = Browser { agent: "Test/1.0".to_owned(), address: None };
+        let session = self.holdfast.sign_in(login, PASSWORD.parse().unwrap(), browser).await.unwrap();
+        session.secret.reveal().to_owned()
     }
 
     /// Publishes a package to a registry.
@@ -126,6 +155,10 @@ pub(crate) fn put(path: &str) -> Ask {
     ask("PUT", path)
 }
 
+pub(crate) fn post(path: &str) -> Ask {
+    ask("POST", path)
+}
+
 pub(crate) fn delete(path: &str) -> Ask {
     ask("DELETE", path)
 }
@@ -133,6 +166,17 @@ pub(crate) fn delete(path: &str) -> Ask {
 impl Ask {
     pub(crate) fn token(self, token: &str) -> Ask {
         self.header("authorization", token)
+    }
+
+    /// Comes from a browser that signed in, from a page of ours.
+    pub(crate) fn session(self, secret: &str) -> Ask {
+        self.header("cookie", &format!("__Host-holdfast={secret}")).header("sec-fetch-site", "same-origin")
+    }
+
+    /// The fields of a form, sent by a page of ours.
+    pub(crate) fn form(self, fields: &[(&str, &str)]) -> Ask {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.header("sec-fetch-site", "same-origin").body(body)
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Ask {
