@@ -85,6 +85,7 @@ impl Holdfast {
                 required_fields: None,
                 roles: BTreeMap::new(),
                 trusts: Vec::new(),
+                hides: false,
                 created_at,
                 removed: false,
             };

@@ -120,6 +120,14 @@ where
         }
     }
 
+    /// Whether something is kept of a key, however old.
+    pub(crate) fn keeps<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.entries.contains_key(key)
+    }
+
     /// The value of a key as the source has it now, for whoever misses something in what the cache has.
     pub(crate) async fn get_now<S: Source<K, V>>(&self, key: K, source: &S) -> Result<Option<V>, S::Error> {
         let known = self.entries.get(&key).map(|entry| entry.value.clone());

@@ -104,6 +104,7 @@ impl Holdfast {
             required_fields: None,
             roles: BTreeMap::new(),
             trusts: Vec::new(),
+            hides: false,
             created_at: self.outside.now(),
             removed: false,
         };

@@ -97,8 +97,17 @@ impl Holdfast {
     ) -> Result<Arc<IndexFile>> {
         let record = self.registry(registry).await?;
         require(actor, Action::Read(&record, krate))?;
+        let key = CrateKeyRef(registry, krate);
+        // How long a refusal takes must not tell a hidden crate from an absent one: each costs one read of a head.
+        if record.hides && !self.index_cache.keeps(&key) {
+            self.head_to_read(actor, registry, name).await?;
+        }
         let own = || CrateKey(registry.clone(), krate.clone());
-        let found = self.index_cache.get(&CrateKeyRef(registry, krate), own, self).await?;
+        let found = self.index_cache.get(&key, own, self).await?;
+        let is_hidden = found.as_ref().is_some_and(|file| !may_see(actor, file.audience.as_ref()));
+        if is_hidden {
+            self.head_to_read(actor, registry, name).await?;
+        }
         seen_by(actor, found, name)
     }
 

@@ -88,11 +88,19 @@ impl Holdfast {
                     format!("a crate is restricted to at most {most} teams"),
                 ));
             }
+            if to.is_some()
+                && let Some(record) = live(&mut tx, registry).await?
+                && !record.hides
+            {
+                tx.put(&RegistryRecord { hides: true, ..record }).await?;
+            }
             head.restricted_to = to.cloned();
             head.touch(self.outside.unix_millis());
             tx.put(&head).await?;
             self.record(&mut tx, actor, deed, Some(restriction(to))).await?;
-            if let Committed::Yes = self.commit_crate(tx, registry, &head.canonical()).await? {
+            let committed = self.commit_crate(tx, registry, &head.canonical()).await;
+            self.registry_cache.forget(registry);
+            if let Committed::Yes = committed? {
                 return Ok(());
             }
         }

@@ -25,6 +25,9 @@ pub struct RegistryRecord {
     /// The CI jobs that may read it without a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trusts: Vec<TrustRule>,
+    /// Set once some crate was hidden from somebody: then an absent crate and a hidden one must take the same time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hides: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// Set when it was removed. The record stays with what its crates left behind, so that their versions can

@@ -125,6 +125,25 @@ async fn a_stranger_learns_nothing() {
 }
 
 #[tokio::test]
+async fn a_refusal_costs_the_same_for_what_is_hidden_and_what_is_absent() {
+    let house = house().await;
+    restrict(&house, &house.alice, Some(&[])).await.unwrap();
+    let (holdfast, main) = (&house.holdfast, main());
+    let trips = async |actor: &Actor, name: &str| {
+        let before = house.faults.calls();
+        let asked = holdfast.index_file(actor, &main, &v(name)).await;
+        (asked.is_ok(), house.faults.calls() - before)
+    };
+    // The registry and the account are in memory.
+    assert!(trips(&house.bob, "open").await.0);
+    assert_eq!(trips(&house.bob, "absent").await, (false, 1));
+    assert_eq!(trips(&house.bob, "secret").await, (false, 1), "nobody has asked for it yet");
+    assert!(trips(&house.alice, "secret").await.0);
+    assert_eq!(trips(&house.bob, "secret").await, (false, 1), "and it is in memory now");
+    assert_eq!(trips(&house.alice, "secret").await, (true, 0));
+}
+
+#[tokio::test]
 async fn who_sees_it_may_do_no_more_than_before() {
     let house = house().await;
     restrict(&house, &house.alice, Some(&["core"])).await.unwrap();
