@@ -151,7 +151,7 @@ fn tokens(server: &Server, watch: &mut Watch) {
     let made = server.http().post_json("/api/v1/tokens", &json!({ "user": "alice", "label": "laptop" }));
     let made = made.expect_status(201).json();
     let secret = watch.plant("a token", made["token"].as_str().unwrap());
-    let mistyped = watch.plant("a mistyped token", &format!("{}x", &secret[..secret.len() - 1]));
+    let mistyped = watch.plant("a mistyped token", &mistyped(&secret));
     let path = "/r/main/index/config.json";
     server.anonymous().with_token(&secret).get(path).expect_status(200);
     let bearer = format!("Bearer {secret}");
@@ -221,7 +221,7 @@ fn devices(server: &Server, watch: &mut Watch) {
     let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
     let tokens = form(&mut http, "/api/v1/device/token", &fields).expect_status(200).json();
     let next = watch.plant("the next refresh token", tokens["refresh_token"].as_str().unwrap());
-    let wrong = watch.plant("a wrong refresh token", &format!("{}x", &next[..next.len() - 1]));
+    let wrong = watch.plant("a wrong refresh token", &mistyped(&next));
     watch.refused(&form(
         &mut http,
         "/api/v1/device/token",
@@ -287,4 +287,10 @@ fn queries(server: &Server, watch: &mut Watch) {
     watch.refused(&server.anonymous().send("POST", path, &headers, broken.as_bytes()));
     let asked = watch.plant("a code in a query", "QUERYSECRET-12345678");
     watch.refused(&server.anonymous().get(&format!("/login/example/callback?code={asked}&state=x")));
+}
+
+/// The same but for its last letter.
+fn mistyped(secret: &str) -> String {
+    let (rest, last) = secret.split_at(secret.len() - 1);
+    format!("{rest}{}", if last == "x" { "y" } else { "x" })
 }
