@@ -58,12 +58,13 @@ impl Holdfast {
         act: &Act,
     ) -> Result<(Token, TokenSecret)> {
         let deed = Deed { action: "token-bind", registry: Some(registry), subject: krate.as_str() };
-        self.logged(actor, deed, self.try_bind(actor, registry, krate, act).await).await
+        self.logged(actor, deed, self.try_bind(actor, deed, registry, krate, act).await).await
     }
 
     async fn try_bind(
         &self,
         actor: &Actor,
+        deed: Deed<'_>,
         registry: &RegistryName,
         krate: &CrateName,
         act: &Act,
@@ -113,6 +114,7 @@ impl Holdfast {
         loop {
             let mut tx = retry.begin().await?;
             tx.create(&token).await?;
+            self.record(&mut tx, actor, deed, Some(format!("`{}`", token.id))).await?;
             if let Committed::Yes = tx.commit().await? {
                 return Ok((token, secret));
             }
