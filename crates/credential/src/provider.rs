@@ -12,9 +12,6 @@ use crate::session;
 use crate::store::{self, Store, StoreError, Stored};
 use crate::tokens::{self, Access, Change, Exchanged};
 
-/// A kept token that has less left is exchanged anew.
-const LEAST_SECONDS: u64 = 60;
-
 /// Everything that an answer needs.
 pub(crate) struct Provider {
     pub(crate) environment: Environment,
@@ -109,7 +106,7 @@ impl Provider {
         let locked = store.lock()?;
         if let Some(Stored::Exchanged(kept)) = locked.load(&shelf)?
             && kept.job == job
-            && kept.expires_at > environment::now() + LEAST_SECONDS
+            && session::lasts(kept.expires_at, environment::now())
         {
             return Ok(kept.token);
         }

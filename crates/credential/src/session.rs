@@ -65,5 +65,10 @@ pub(crate) fn renew(
 
 /// Whether the access token can be used a little longer.
 pub(crate) fn is_fresh(session: &Session, now: u64) -> bool {
-    session.expires_at >= now.saturating_add(LEAST_SECONDS)
+    lasts(session.expires_at, now)
+}
+
+/// Whether a token that ends then is still given to cargo.
+pub(crate) fn lasts(expires_at: u64, now: u64) -> bool {
+    expires_at >= now.saturating_add(LEAST_SECONDS)
 }

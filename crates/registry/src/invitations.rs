@@ -2,11 +2,12 @@
 
 use crate::actor::Actor;
 use crate::audit::Deed;
-use crate::entity::{Invitation, Membership, PasswordRecord, Role, Team, User};
+use crate::entity::{Invitation, Membership, PasswordRecord, Role, User};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, require};
 use crate::sessions::{Browser, Session};
+use crate::teams::require_team;
 use crate::throttle::Attempt;
 use holdfast_store::{Committed, Entity as _, Tx, read, scan_all};
 use holdfast_types::{Login, Password, Sha256, TeamName, TokenSecret};
@@ -243,14 +244,6 @@ impl Holdfast {
         }
         tx.create(&user).await?;
         Ok(tx.put(password).await?)
-    }
-}
-
-/// Makes sure, until the commit, that a team is there to stay.
-async fn require_team(tx: &mut Tx, team: &TeamName) -> Result<()> {
-    match tx.get::<Team>(&Team::key_of(team)).await? {
-        Some(there) if !there.leaving => Ok(()),
-        _ => Err(Error::invalid(format!("there is no team `{team}`"))),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::actor::Actor;
 use crate::audit::Deed;
-use crate::entity::{CrateHead, Team, User};
+use crate::entity::{CrateHead, User};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, may_see, no_such_crate, require};
+use crate::teams::is_present_team;
 use holdfast_store::{Committed, Tx, read};
 use holdfast_types::{CrateName, Endpoint, Principal, RegistryName};
 
@@ -142,7 +143,7 @@ async fn require_present(tx: &mut Tx, owner: &Principal) -> Result<()> {
         Principal::User(login) => {
             tx.get::<User>(&User::key_of(login)).await?.is_some_and(|user| !user.leaving && !user.disabled)
         }
-        Principal::Team(team) => tx.get::<Team>(&Team::key_of(team)).await?.is_some_and(|team| !team.leaving),
+        Principal::Team(team) => is_present_team(tx, team).await?,
     };
     if is_present {
         return Ok(());

@@ -3,11 +3,12 @@
 
 use crate::actor::Actor;
 use crate::audit::Deed;
-use crate::entity::{Identity, Membership, Role, Team, User};
+use crate::entity::{Identity, Membership, Role, User};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, require};
 use crate::sessions::{Browser, Session};
+use crate::teams::is_present_team;
 use crate::users::present_user;
 use holdfast_identity::{DirectoryError, Person, SignIn};
 use holdfast_store::{Committed, Tx, read};
@@ -236,7 +237,7 @@ impl Holdfast {
         for (team, is_in) in provider.rules.teams_of(person) {
             let key = Membership::key_of(team, &login);
             match (tx.get::<Membership>(&key).await?.is_some(), is_in) {
-                (false, true) if is_there(tx, team).await? => {
+                (false, true) if is_present_team(tx, team).await? => {
                     let since = self.outside.now();
                     tx.create(&Membership { team: team.clone(), login: login.clone(), since }).await?;
                     words.push(format!("joined `team:{team}`"));
@@ -304,10 +305,6 @@ impl Holdfast {
         let key = crate::entity::PasswordRecord::key_of(login);
         Ok(read::<crate::entity::PasswordRecord>(&*self.store, &key).await?.is_some())
     }
-}
-
-async fn is_there(tx: &mut Tx, team: &TeamName) -> Result<bool> {
-    Ok(tx.get::<Team>(&Team::key_of(team)).await?.is_some_and(|team| !team.leaving))
 }
 
 /// What somebody is called here: as at the provider, as far as logins allow.

@@ -2,12 +2,13 @@
 
 use crate::actor::Actor;
 use crate::audit::Deed;
-use crate::entity::{CrateHead, RegistryRecord, Role, Team, User};
+use crate::entity::{CrateHead, RegistryRecord, Role, User};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::principals::{index_keys, placed};
 use crate::registries::{live, no_such_registry};
 use crate::rights::{Action, may_see, no_such_crate, require};
+use crate::teams::{is_present_team, require_team};
 use holdfast_store::{Committed, Key, Tx, scan_all};
 use holdfast_types::{CrateName, Principal, RegistryName, TeamName};
 use std::collections::BTreeSet;
@@ -76,10 +77,7 @@ impl Holdfast {
                 return Ok(());
             }
             for team in to.into_iter().flatten() {
-                match tx.get::<Team>(&Team::key_of(team)).await? {
-                    Some(there) if !there.leaving => {}
-                    _ => return Err(Error::invalid(format!("there is no team `{team}`"))),
-                }
+                require_team(&mut tx, team).await?;
             }
             if to.is_some_and(|teams| teams.len() > CrateHead::MAX_TEAMS) {
                 let most = CrateHead::MAX_TEAMS;
@@ -193,7 +191,7 @@ pub(crate) async fn require_present(tx: &mut Tx, principal: &Principal) -> Resul
         Principal::User(login) => {
             tx.get::<User>(&User::key_of(login)).await?.is_some_and(|user| !user.leaving)
         }
-        Principal::Team(team) => tx.get::<Team>(&Team::key_of(team)).await?.is_some_and(|team| !team.leaving),
+        Principal::Team(team) => is_present_team(tx, team).await?,
     };
     if is_present { Ok(()) } else { Err(Error::invalid(format!("there is no `{principal}`"))) }
 }

@@ -241,6 +241,19 @@ async fn present_team(tx: &mut Tx, name: &TeamName) -> Result<Team> {
     }
 }
 
+/// Whether a team is there to stay; until the commit, it does.
+pub(crate) async fn is_present_team(tx: &mut Tx, name: &TeamName) -> Result<bool> {
+    Ok(tx.get::<Team>(&Team::key_of(name)).await?.is_some_and(|team| !team.leaving))
+}
+
+/// The same, or a refusal of whatever names the team.
+pub(crate) async fn require_team(tx: &mut Tx, name: &TeamName) -> Result<()> {
+    if is_present_team(tx, name).await? {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("there is no team `{name}`")))
+}
+
 /// Who is in which team is no secret among those who have an account.
 fn require_account(actor: &Actor) -> Result<()> {
     match actor.who() {

@@ -6,8 +6,9 @@ use crate::web::Shared;
 use axum::extract::FromRequestParts;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine, alphabet};
+use holdfast_registry::rights::unauthenticated;
 use holdfast_registry::{Actor, Error, Kind};
-use holdfast_types::TokenSecret;
+use holdfast_types::{Login, TokenSecret};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
@@ -16,6 +17,11 @@ use std::sync::Arc;
 
 /// The actor of a request.
 pub(crate) struct Caller(pub(crate) Actor);
+
+/// The user who asks; nobody else has what belongs to a user.
+pub(crate) fn own_login(actor: &Actor) -> Result<Login> {
+    Ok(actor.login().cloned().ok_or_else(unauthenticated)?)
+}
 
 /// Turns the credentials of a request into an actor; a request without any is anonymous.
 pub(crate) async fn authenticate(

@@ -10,7 +10,7 @@ mod path;
 mod query;
 mod signed;
 
-pub(crate) use caller::{Caller, authenticate, secret};
+pub(crate) use caller::{Caller, authenticate, own_login, secret};
 pub(crate) use form::Form;
 pub(crate) use json::{Json, read_bounded};
 pub(crate) use origin::{Origin, no_host};

@@ -2,11 +2,10 @@
 
 use super::{Created, Done};
 use crate::error::{Failure, Result};
-use crate::extract::{Caller, Json, Path, Query};
+use crate::extract::{Caller, Json, Path, Query, own_login};
 use crate::web::Shared;
 use axum::extract::State;
 use holdfast_registry::entity::SigningKey;
-use holdfast_registry::rights::unauthenticated;
 use holdfast_types::{Login, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -62,7 +61,7 @@ pub(crate) async fn list(
     query: Query,
 ) -> Result<Json<Vec<KeyView>>> {
     let user = match query.text("user") {
-        None => Some(actor.login().cloned().ok_or_else(unauthenticated)?),
+        None => Some(own_login(&actor)?),
         Some("*") => None,
         Some(login) => Some(login.parse().map_err(Failure::invalid)?),
     };
@@ -77,10 +76,7 @@ pub(crate) async fn add(
     Caller(actor): Caller,
     Json(request): Json<KeyRequest>,
 ) -> Result<Created<KeyView>> {
-    let login = match request.user {
-        Some(login) => login,
-        None => actor.login().cloned().ok_or_else(unauthenticated)?,
-    };
+    let login = request.user.map_or_else(|| own_login(&actor), Ok)?;
     let key = request.key.parse().map_err(Failure::invalid)?;
     Ok(Created(shared.holdfast.add_key(&actor, &login, key, request.subject).await?.into()))
 }

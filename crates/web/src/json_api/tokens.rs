@@ -2,12 +2,11 @@
 
 use super::{Created, Done};
 use crate::error::{Failure, Result};
-use crate::extract::{Caller, Json, Path, Query};
+use crate::extract::{Caller, Json, Path, Query, own_login};
 use crate::web::Shared;
 use axum::extract::State;
+use holdfast_registry::NewToken;
 use holdfast_registry::entity::{Holder, Purpose, Token, TokenUse};
-use holdfast_registry::rights::unauthenticated;
-use holdfast_registry::{Actor, NewToken};
 use holdfast_types::{CratePattern, Endpoint, Login, RegistryName, Scopes, Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -172,8 +171,4 @@ pub(crate) async fn revoke(
 ) -> Result<Done> {
     shared.holdfast.revoke_token(&actor, &path.get("id")?).await?;
     Ok(Done)
-}
-
-fn own_login(actor: &Actor) -> Result<Login> {
-    Ok(actor.login().cloned().ok_or_else(unauthenticated)?)
 }

@@ -2,13 +2,12 @@
 
 use super::layout::{Page, Refusal, go, notice};
 use super::sign_in::sign_in_first;
-use crate::error::{Failure, Result};
-use crate::extract::{Caller, Form, Origin, Path};
+use crate::error::Result;
+use crate::extract::{Caller, Form, Origin, Path, own_login};
 use crate::web::Shared;
 use axum::extract::State;
 use axum::response::Response;
 use holdfast_registry::entity::{Purpose, Token, TokenUse};
-use holdfast_registry::rights::unauthenticated;
 use holdfast_registry::{Actor, Error, NewToken};
 use holdfast_types::{CratePattern, Endpoint, Login, RegistryName, Scopes, Timestamp};
 use http::StatusCode;
@@ -255,10 +254,6 @@ fn all<'a, T: FromStr<Err: Display> + Ord>(
     texts: impl Iterator<Item = &'a str>,
 ) -> Result<BTreeSet<T>, Error> {
     texts.map(|text| text.parse().map_err(Error::invalid)).collect()
-}
-
-fn own_login(actor: &Actor) -> Result<Login, Failure> {
-    Ok(actor.login().cloned().ok_or_else(unauthenticated)?)
 }
 
 fn ends_soon(token: &Token, now: Timestamp) -> bool {
