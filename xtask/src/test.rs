@@ -54,7 +54,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "fuzz", about: "every fuzz target for a few seconds", run: fuzz },
 ];
 
-/// Runs the suites that `words` ask for; fails when one of them does.
+/// Runs the suites that `words` ask for; fails when one of them does, and says why at the very end.
 pub(crate) fn run(words: Vec<String>) -> Result<()> {
     let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
     let arguments = Arguments::parse(words, &names, &["list"])?;
@@ -87,12 +87,17 @@ fn run_one(suite: &Suite) -> Line {
     match &outcome {
         Ok(Outcome::Passed) => {}
         Ok(Outcome::Skipped(reason)) => println!("skipped: {reason}"),
-        Err(error) => println!("error: {error:#}"),
+        Err(_) => println!("{} failed, the reason is told at the end", suite.name),
     }
     Line { name: suite.name, outcome, took: started.elapsed() }
 }
 
 fn summarise(lines: &[Line]) -> Result<()> {
+    for line in lines {
+        if let Err(error) = &line.outcome {
+            println!("\n==== why {} failed ====\n{error:#}", line.name);
+        }
+    }
     println!("\n==== summary ====");
     for line in lines {
         let verdict = match &line.outcome {
@@ -141,7 +146,9 @@ fn tests() -> Result<Outcome> {
         command
     };
     if succeeds(&mut cargo(&["nextest", "--version"])) {
-        check(&mut with_binary(&["nextest", "run", "--workspace", "--no-fail-fast"]))?;
+        // The output of failed tests comes last, where a reader of a long record looks.
+        let run = ["nextest", "run", "--workspace", "--no-fail-fast", "--failure-output", "final"];
+        check(&mut with_binary(&run))?;
         return passed(&mut with_binary(&["test", "--workspace", "--doc", "--no-fail-fast"]));
     }
     passed(&mut with_binary(&["test", "--workspace", "--no-fail-fast"]))
@@ -165,7 +172,7 @@ const PLACES: &[(&str, Option<&str>)] = &[
 /// One process for each engine, so that each starts one database server.
 fn engines() -> Result<Outcome> {
     let binary = build_release()?;
-    let mut lines = Vec::new();
+    let (mut lines, mut failures) = (Vec::new(), Vec::new());
     for (engine, storage) in PLACES {
         println!("-- {engine}, {}", storage.unwrap_or("file"));
         let mut command = cargo(&["test", "--quiet", "--package", "holdfast-tests", "--test", "cargo"]);
@@ -173,19 +180,18 @@ fn engines() -> Result<Outcome> {
         command.envs(storage.map(|storage| ("HOLDFAST_TEST_STORAGE", storage)));
         let began = Instant::now();
         let outcome = check(&mut command);
-        lines.push((engine, storage, began.elapsed(), outcome));
+        if let Err(error) = &outcome {
+            failures.push(format!("on {engine}: {error:#}"));
+        }
+        lines.push((engine, storage, began.elapsed(), outcome.is_ok()));
     }
     println!("\n| engine | storage | time | |\n|---|---|---|---|");
-    let mut failed = Vec::new();
-    for (engine, storage, took, outcome) in lines {
-        let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
+    for (engine, storage, took, good) in lines {
+        let verdict = if good { "passed" } else { "FAILED" };
         println!("| {engine} | {} | {:.0} s | {verdict} |", storage.unwrap_or("file"), took.as_secs_f64());
-        if outcome.is_err() {
-            failed.push(*engine);
-        }
     }
-    if !failed.is_empty() {
-        bail!("failed on {}", failed.join(", "));
+    if !failures.is_empty() {
+        bail!("failed {}", failures.join("\n"));
     }
     Ok(Outcome::Passed)
 }
@@ -215,7 +221,8 @@ fn fuzz() -> Result<Outcome> {
     for target in fuzz_targets(&folder)? {
         println!("-- {target}");
         let limit = format!("-max_total_time={FUZZ_SECONDS}");
-        check(nightly_fuzz(&folder, &["run", &target]).args(["--", &limit]))?;
+        let report = ["-verbosity=0", "-print_final_stats=1"];
+        check(nightly_fuzz(&folder, &["run", &target]).args(["--", &limit]).args(report))?;
     }
     Ok(Outcome::Passed)
 }
