@@ -9,19 +9,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How soon after the end of an outage every replica must work again.
-const SOON: Duration = Duration::from_secs(6);
+const SOON: Duration = Duration::from_secs(20);
 
 /// How long the database hangs in a full run.
 const HANG: Duration = Duration::from_secs(5);
 
 /// How long clients may have to wait during an outage: some time limits one after the other.
-const PATIENT: Duration = Duration::from_secs(10);
+const PATIENT: Duration = Duration::from_secs(20);
 
 pub(crate) fn a_database_in_trouble_hides_nothing(kind: Kind) {
     let Some(database) = kind.start() else { return };
     let site = Site::on(kind, &database.place(), None, |builder| {
-        let builder = builder.env("HOLDFAST_DATABASE_READ_TIMEOUT", "600ms");
-        builder.env("HOLDFAST_DATABASE_WRITE_TIMEOUT", "1200ms")
+        let builder = builder.env("HOLDFAST_DATABASE_READ_TIMEOUT", "800ms");
+        builder.env("HOLDFAST_DATABASE_WRITE_TIMEOUT", "1600ms")
     });
     let mut trial = Trial::new(&site);
     let began = Instant::now();

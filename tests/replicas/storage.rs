@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How soon after the end of the trouble every replica must work again.
-const SOON: Duration = Duration::from_secs(6);
+const SOON: Duration = Duration::from_secs(20);
 
 /// How long a client may have to wait while the store does not answer.
-const PATIENT: Duration = Duration::from_secs(25);
+const PATIENT: Duration = Duration::from_secs(40);
 
 /// How late a slow store answers.
 const LATE: Duration = Duration::from_millis(700);

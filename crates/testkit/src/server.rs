@@ -108,14 +108,22 @@ impl ServerBuilder {
         self.data.is_none() && self.database.is_none() && place::is_for_one_process()
     }
 
-    /// Names the places in the folder's own configuration file, where the command line finds them too.
+    /// Names the places in the folder's own configuration file, where the command line finds them too. Databases on
+    /// a machine full of tests answer late, and tests that are not about that wait for them.
     fn configure(&self, data: &Path) {
         let is_given = self.data.is_some();
         let database = self.database.clone().or_else(|| if is_given { None } else { place::database() });
         let storage = self.storage.clone().or_else(|| if is_given { None } else { place::storage() });
-        let lines = [("database", database), ("storage", storage)].into_iter().filter_map(|(name, url)| {
-            let url = url?.replace("{data}", utf8(data));
-            Some(format!("{name} = {url:?}\n"))
+        let patience = database.is_some().then(|| format!("{}s", PATIENCE.as_secs()));
+        let lines = [
+            ("database", database),
+            ("database-read-timeout", patience.clone()),
+            ("database-write-timeout", patience),
+            ("storage", storage),
+        ];
+        let lines = lines.into_iter().filter_map(|(name, value)| {
+            let value = value?.replace("{data}", utf8(data));
+            Some(format!("{name} = {value:?}\n"))
         });
         let text: String = lines.collect();
         if !text.is_empty() {
