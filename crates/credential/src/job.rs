@@ -3,6 +3,8 @@
 use std::io;
 use std::process::{Command, Stdio};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
@@ -47,7 +49,12 @@ impl Job {
     /// A token that says who this job is, meant for `audience`. Nothing where this is no such job.
     pub(crate) fn token(&self, http: &Http, audience: &str) -> Result<Option<Secret>, JobError> {
         if let Some(token) = &self.id_token {
-            return Ok(Some(token.clone()));
+            if is_meant_for(token, audience) {
+                return Ok(Some(token.clone()));
+            }
+            // Another registry would present it as its own.
+            eprintln!("warning: `HOLDFAST_ID_TOKEN` is not used: its audience (`aud`) is not `{audience}`");
+            return Ok(None);
         }
         if let Some((url, bearer)) = &self.actions {
             let issued: Issued = http.get(&with_audience(url, audience), bearer)?.json()?;
@@ -55,6 +62,26 @@ impl Job {
         }
         if self.is_buildkite { of_buildkite(audience).map(Some) } else { Ok(None) }
     }
+}
+
+/// Whether the token names this audience. Only the server can verify it; this keeps it from others.
+fn is_meant_for(token: &Secret, audience: &str) -> bool {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Audience {
+        One(String),
+        Several(Vec<String>),
+    }
+    #[derive(Deserialize)]
+    struct Claims {
+        aud: Audience,
+    }
+    let payload = token.reveal().split('.').nth(1).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    let claims = payload.and_then(|json| serde_json::from_slice::<Claims>(&json).ok());
+    claims.is_some_and(|claims| match claims.aud {
+        Audience::One(one) => one == audience,
+        Audience::Several(several) => several.iter().any(|one| one == audience),
+    })
 }
 
 fn with_audience(url: &str, audience: &str) -> String {
