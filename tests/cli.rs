@@ -212,7 +212,13 @@ fn people_come_in() {
     let bobs = listed.as_array().unwrap().iter().find(|row| row["note"] == "Bob").unwrap();
     assert_eq!((&bobs["role"], &bobs["teams"]), (&"reader".into(), &serde_json::json!(["core"])));
     let text = cli.ok("user invitations");
-    assert!(!text.contains("hf_") && text.contains("Bob"), "{text}");
+    let id = bobs["id"].as_str().unwrap();
+    assert!(!text.contains("hf_") && text.contains("Bob") && text.contains(id), "{text}");
+    let uninvite = format!("user uninvite {id}");
+    assert_eq!(cli.ok(&uninvite), format!("withdrew `{id}`\n"));
+    assert!(!cli.ok("user invitations").contains(id));
+    assert!(cli.fails(&uninvite).contains("there is no such invitation"));
+    assert!(cli.fails("user uninvite bob").contains("`bob` is not a SHA-256 checksum"));
     assert!(cli.fails("user invite --team nowhere").contains("no team `nowhere`"));
     assert!(cli.fails("user invite --expires 31d").contains("30 days"));
     cli.assert_clean();

@@ -103,7 +103,10 @@ fn confirm_a_device(browser: &mut Browser, server: &Server) {
     let form = b"client_id=cargo-credential-holdfast&label=desk";
     let asked = server.anonymous().send("POST", "/api/v1/device/authorize", &headers, form);
     let asked = asked.expect_status(200).json();
-    browser.go(asked["verification_uri_complete"].as_str().unwrap());
+    // By a link on a page of another site, as in a mail: the browser keeps the session's cookie back then.
+    let address = asked["verification_uri_complete"].as_str().unwrap();
+    browser.go(&format!("data:text/html,<a href='{address}'>confirm</a>"));
+    browser.click("a");
     assert_eq!(browser.text_of("pre code"), asked["user_code"].as_str().unwrap());
     photograph(browser, "device");
     browser.click("button[value=approve]");

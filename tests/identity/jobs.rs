@@ -1,10 +1,16 @@
 //! CI jobs: no secret anywhere but what the CI system signs for the job.
 
 use crate::support::{cargo, now};
-use holdfast_servers::Oidc;
+use holdfast_servers::{Act, Oidc};
 use holdfast_testkit::{Cargo, Project, Server};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A server that lets the jobs of an issuer in.
+fn server(oidc: &Oidc) -> Server {
+    Server::builder().with_public_url().env("HOLDFAST_TRUSTED_ISSUERS", &oidc.issuer()).start()
+}
 
 /// What an issuer signs for a job of a repository, in the manner of GitHub Actions.
 fn mint(oidc: &Oidc, server: &Server, repository: &str) -> String {
@@ -37,7 +43,7 @@ fn job(server: &Server, token: &str) -> Cargo {
 #[test]
 fn a_job_reads_and_publishes_without_a_secret() {
     let Some(oidc) = Oidc::start() else { return };
-    let server = Server::builder().with_public_url().start();
+    let server = server(&oidc);
     Project::library("beta", "1.0.0").publish(&server.cargo());
     Project::library("alpha", "1.0.0").publish(&server.cargo());
     let mut admin = server.http();
@@ -69,7 +75,7 @@ fn a_job_reads_and_publishes_without_a_secret() {
 #[test]
 fn a_job_runs_several_commands_with_its_one_token() {
     let Some(oidc) = Oidc::start() else { return };
-    let server = Server::builder().with_public_url().start();
+    let server = server(&oidc);
     Project::library("alpha", "1.0.0").publish(&server.cargo());
     let rules = json!({ "rules": [rule(&oidc)] });
     server.http().put_json("/api/v1/registries/main/trust", &rules).expect_status(204);
@@ -82,7 +88,7 @@ fn a_job_runs_several_commands_with_its_one_token() {
 #[test]
 fn a_crate_can_be_left_to_its_jobs_alone() {
     let Some(oidc) = Oidc::start() else { return };
-    let server = Server::builder().with_public_url().start();
+    let server = server(&oidc);
     Project::library("alpha", "1.0.0").publish(&server.cargo());
     let mut admin = server.http();
     let readers = json!({ "rules": [rule(&oidc)] });
@@ -95,4 +101,26 @@ fn a_crate_can_be_left_to_its_jobs_alone() {
     owner.fails(&next, "publish --no-verify").says("status 403");
     Project::library("alpha", "1.1.0").publish(&job(&server, &mint(&oidc, &server, "acme/alpha")));
     owner.ok(&next, "yank --version 1.1.0");
+}
+
+#[test]
+fn an_issuer_that_the_operator_does_not_name_is_never_asked() {
+    let Some(oidc) = Oidc::start() else { return };
+    let server = Server::builder().with_public_url().start();
+    Project::library("alpha", "1.0.0").publish(&server.cargo());
+    let asked = Arc::new(AtomicU64::new(0));
+    let counted = asked.clone();
+    oidc.front().script(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Act::Forward
+    });
+    let mut admin = server.http();
+    let rules = json!({ "rules": [rule(&oidc)] });
+    for path in ["/api/v1/registries/main/trust", "/api/v1/registries/main/crates/alpha/trust"] {
+        let refused = admin.put_json(path, &rules).expect_status(403);
+        assert!(refused.text().contains("`trusted-issuers`"), "{}", refused.text());
+    }
+    let job = job(&server, &mint(&oidc, &server, "acme/alpha"));
+    job.anywhere("info alpha --registry main").fails().says("`trusted-issuers`");
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
 }

@@ -77,6 +77,7 @@ fn secrets_are_seen_nowhere() {
         Slapd::BASE,
     ));
     let builder = builder.env("HOLDFAST_LOG", "trace").env("HOLDFAST_SELF_REGISTRATION", "reader");
+    let builder = builder.env("HOLDFAST_TRUSTED_ISSUERS", &oidc.issuer());
     let server = builder.with_public_url().start();
     watch.plant("the bootstrap token", server.token());
 
@@ -211,7 +212,15 @@ fn devices(server: &Server, watch: &mut Watch) {
     let code = watch.plant("a device code", asked["device_code"].as_str().unwrap());
     let grant = "urn:ietf:params:oauth:grant-type:device_code";
     let claim = [("grant_type", grant), ("device_code", code.as_str())];
-    watch.refused(&form(&mut http, "/api/v1/device/token", &claim));
+    let other = form(&mut http, "/api/v1/device/authorize", &[("client_id", "x"), ("label", "desk")]);
+    let other = other.expect_status(200).json();
+    let other = watch.plant("another device code", other["device_code"].as_str().unwrap());
+    let waits = [("grant_type", grant), ("device_code", other.as_str())];
+    for error in ["authorization_pending", "slow_down"] {
+        let answer = form(&mut http, "/api/v1/device/token", &waits);
+        assert!(answer.text().contains(error), "{}", answer.text());
+        watch.refused(&answer);
+    }
     let mut alice = Person::sign_in(server, "alice", "another-horse-battery").ok().unwrap();
     let user_code = asked["user_code"].as_str().unwrap();
     alice.post("/device", &[("code", user_code), ("decision", "approve")]).expect_status(200);

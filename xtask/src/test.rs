@@ -143,6 +143,8 @@ fn tests() -> Result<Outcome> {
     let with_binary = |arguments: &[&str]| {
         let mut command = cargo(arguments);
         command.env("HOLDFAST_BIN", &binary).env("HOLDFAST_FULL", "1");
+        // A panic says where it was; the rest would bury what a reader looks for.
+        command.env("RUST_BACKTRACE", "0");
         command
     };
     if succeeds(&mut cargo(&["nextest", "--version"])) {

@@ -320,7 +320,7 @@ async fn newer_foreign_and_absent_places_are_refused() {
     server.process().kill();
     let began = Instant::now();
     assert!(refusal(&url).await.contains("cannot open the database `redis://127.0.0.1"));
-    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(began.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -96,6 +96,7 @@ fn settings(config: &Config) -> Settings {
         session_lifetime: config.session_lifetime,
         token_default_lifetime: config.token_default_lifetime,
         token_max_lifetime: config.token_max_lifetime,
+        trusted_issuers: config.trusted_issuers.clone(),
         sweep_interval: config.sweep_interval,
         sweep_grace: config.sweep_grace,
     }

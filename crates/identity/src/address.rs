@@ -24,6 +24,15 @@ pub(crate) fn parse(text: &str) -> Result<Url, AddressError> {
     }
 }
 
+/// Takes an address that the system at `base` names: only this machine itself may send us on unencrypted.
+pub(crate) fn named_by(base: &Url, text: &str) -> Result<Url, AddressError> {
+    let url = parse(text)?;
+    if base.scheme() == "https" && url.scheme() != "https" {
+        return Err(AddressError::Plain(shortened(text)));
+    }
+    Ok(url)
+}
+
 /// Foreign text as part of a sentence.
 pub(crate) fn shortened(text: &str) -> String {
     const LONGEST: usize = 200;
@@ -42,6 +51,8 @@ fn is_loopback(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests may panic")]
+
     use super::*;
 
     #[test]
@@ -55,6 +66,18 @@ mod tests {
         for nonsense in ["", "a.example", "file:///etc/passwd", "data:text/plain,x"] {
             assert_eq!(parse(nonsense), Err(AddressError::Malformed(nonsense.to_owned())));
         }
+    }
+
+    #[test]
+    fn nobody_else_sends_us_to_this_machine_unencrypted() {
+        let [far, near] = ["https://a.example", "http://127.0.0.1:7"].map(|text| parse(text).unwrap());
+        for text in ["https://b.example/keys", "https://localhost/keys"] {
+            assert_eq!(named_by(&far, text), named_by(&near, text));
+            assert!(named_by(&far, text).is_ok(), "{text}");
+        }
+        let here = "http://localhost:9200/keys";
+        assert_eq!(named_by(&far, here), Err(AddressError::Plain(here.to_owned())));
+        assert!(named_by(&near, here).is_ok());
     }
 
     #[test]

@@ -101,7 +101,8 @@ impl Issuer {
 
     /// One of the addresses that it publishes.
     pub(crate) fn endpoint(&self, address: Option<&str>) -> Result<Url, Unavailable> {
-        address::parse(address.unwrap_or_default()).map_err(|error| self.useless(Cause::Address(error)))
+        let named = address::named_by(&self.discovery, address.unwrap_or_default());
+        named.map_err(|error| self.useless(Cause::Address(error)))
     }
 
     async fn ask_for_metadata(&self) -> Result<Metadata, Unavailable> {

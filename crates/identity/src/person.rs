@@ -65,6 +65,13 @@ pub(crate) enum EmailTrust {
     All,
 }
 
+impl EmailTrust {
+    /// As `trust-email` of a provider says.
+    pub(crate) fn new(trusts_all: bool) -> EmailTrust {
+        if trusts_all { EmailTrust::All } else { EmailTrust::Word }
+    }
+}
+
 impl ClaimNames {
     /// The person that `claims` tell of.
     pub(crate) fn person(&self, issuer: &str, subject: String, claims: Claims, trust: EmailTrust) -> Person {

@@ -35,7 +35,6 @@ pub struct Provider {
 
 enum Kind {
     Oidc(Box<oidc::Oidc>),
-    Github(Box<github::Github>),
     Oauth(Box<oauth::Oauth>),
 }
 
@@ -51,7 +50,7 @@ impl SignIn {
             }
             ProviderConfig::Github(config) => {
                 let title = config.title.clone().unwrap_or_else(|| "GitHub".to_owned());
-                (title, Kind::Github(Box::new(github::Github::new(config, client)?)))
+                (title, Kind::Oauth(Box::new(github::oauth(config, client)?)))
             }
             ProviderConfig::Oauth(config) => {
                 let title = config.title.clone().unwrap_or_else(|| config::host(&config.authorize_url));
@@ -87,7 +86,6 @@ impl Provider {
         let flow = Flow::new(now, entropy);
         let url = match &self.kind {
             Kind::Oidc(oidc) => oidc.begin(now, redirect_uri, &flow).await?,
-            Kind::Github(github) => github.begin(redirect_uri, &flow),
             Kind::Oauth(oauth) => oauth.begin(redirect_uri, &flow),
         };
         Ok(Begun { url, flow })
@@ -104,7 +102,6 @@ impl Provider {
         flow.check(now, callback)?;
         match &self.kind {
             Kind::Oidc(oidc) => oidc.finish(now, redirect_uri, flow, callback).await,
-            Kind::Github(github) => github.finish(redirect_uri, flow, callback).await,
             Kind::Oauth(oauth) => oauth.finish(redirect_uri, flow, callback).await,
         }
     }

@@ -185,19 +185,27 @@ impl Holdfast {
         Ok(is_alive.then(|| account(token, Role::Reader, BTreeSet::new())))
     }
 
-    /// Whether a secret has not ended: by its own time, with the one that it was made from, or for want of use.
-    async fn is_alive(&self, tx: &mut Tx, token: &Token) -> Result<bool> {
-        let now = self.outside.now();
-        if has_ended(token.expires_at, now) {
-            return Ok(false);
-        }
-        let mut next = token.parent.clone();
+    /// Whether the secret that something was made from is still good, if there is one, and all before it.
+    pub(crate) async fn lasts(&self, tx: &mut Tx, parent: Option<TokenId>) -> Result<bool> {
+        let (now, mut next) = (self.outside.now(), parent);
         while let Some(id) = next {
             let parent = tx.get::<Token>(&Token::key_of(&id)).await?;
             let Some(parent) = parent.filter(|parent| !has_ended(parent.expires_at, now)) else {
                 return Ok(false);
             };
             next = parent.parent;
+        }
+        Ok(true)
+    }
+
+    /// Whether a secret has not ended: by its own time, with the one that it was made from, or for want of use.
+    async fn is_alive(&self, tx: &mut Tx, token: &Token) -> Result<bool> {
+        let now = self.outside.now();
+        if has_ended(token.expires_at, now) {
+            return Ok(false);
+        }
+        if !self.lasts(tx, token.parent.clone()).await? {
+            return Ok(false);
         }
         if let Purpose::Session { .. } = token.purpose {
             let last = tx.get::<TokenUse>(&TokenUse::key_of(&token.id)).await?;

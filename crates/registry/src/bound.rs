@@ -6,7 +6,7 @@ use crate::entity::{Bound, Purpose, Token};
 use crate::error::{Error, Result};
 use crate::holdfast::Holdfast;
 use crate::rights::unauthenticated;
-use crate::tokens::require_within;
+use crate::tokens::{Among, require_within};
 use holdfast_store::Committed;
 use holdfast_types::{CrateName, Endpoint, RegistryName, Scopes, Sha256, TokenId, TokenSecret, Version};
 use std::collections::BTreeSet;
@@ -96,6 +96,9 @@ impl Holdfast {
         let end = created_at.plus(LIFETIME);
         let expires_at = Some(account.expires_at.map_or(end, |own_end| own_end.min(end)));
         require_within(account, &scopes, expires_at)?;
+        if let Some(login) = account.login() {
+            self.make_room(actor, deed, login, Among::ChildrenOf(&account.token)).await?;
+        }
         let secret = TokenSecret::from_entropy(self.outside.entropy());
         let token = Token {
             id: TokenId::from_entropy(self.outside.entropy()),

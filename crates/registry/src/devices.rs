@@ -5,20 +5,21 @@
 use crate::actor::Actor;
 use crate::audit::Deed;
 use crate::authenticate::has_ended;
-use crate::entity::{Decision, DeviceRequest, Former, Holder, Outcome, Purpose, Token};
+use crate::entity::{Decision, DeviceRequest, Former, Holder, Outcome, Purpose, Token, TokenUse};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
+use crate::polls::INTERVAL;
 use crate::rights::{Action, require};
 use crate::throttle::Attempt;
-use crate::tokens::require_within;
+use crate::tokens::{parent_for, require_within};
 use crate::users::present_user;
 use holdfast_store::{Committed, StoreError, Tx, read};
-use holdfast_types::{Login, Scopes, Sha256, TokenId, TokenSecret};
+use holdfast_types::{Login, Scopes, Sha256, Timestamp, TokenId, TokenSecret};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long somebody may take to confirm.
-const OPEN: Duration = Duration::from_mins(10);
+pub(crate) const OPEN: Duration = Duration::from_mins(10);
 /// How long an access token of a device works.
 const ACCESS: Duration = Duration::from_hours(1);
 /// How long a device stays let in without asking for a new access token.
@@ -37,6 +38,8 @@ pub struct DeviceStart {
     pub user_code: String,
     /// How long it is open.
     pub lifetime: Duration,
+    /// How long the device waits from one question to the next.
+    pub interval: Duration,
 }
 
 /// What a device gets.
@@ -55,6 +58,8 @@ pub struct DeviceTokens {
 pub enum DeviceAnswer {
     /// Nobody has decided yet.
     Wait,
+    /// It asks too often, and waits five seconds longer from now on (RFC 8628, section 3.5).
+    SlowDown,
     /// Somebody said no.
     Denied,
     /// It took too long, or was claimed before.
@@ -86,7 +91,7 @@ impl Holdfast {
             let mut tx = retry.begin().await?;
             tx.create(&request).await?;
             if let Committed::Yes = tx.commit().await? {
-                return Ok(DeviceStart { secret, user_code, lifetime: OPEN });
+                return Ok(DeviceStart { secret, user_code, lifetime: OPEN, interval: INTERVAL });
             }
         }
     }
@@ -116,29 +121,20 @@ impl Holdfast {
         self.logged(actor, deed, self.try_decide(actor, deed, &user_code, is_approved).await).await
     }
 
-    /// A device asks whether it is let in.
+    /// A device asks whether it is let in. Whoever asks too soon after the last time is told so without a look
+    /// at the store.
     pub async fn claim_device(&self, secret: &TokenSecret, address: Option<IpAddr>) -> Result<DeviceAnswer> {
-        let key = DeviceRequest::key_of(&secret.digest());
-        let mut retry = self.retry();
-        loop {
-            let mut tx = retry.begin().await?;
-            let request = tx.get::<DeviceRequest>(&key).await?;
-            let Some(request) = request.filter(|request| self.outside.now() < request.expires_at) else {
-                return Ok(DeviceAnswer::Over);
-            };
-            let login = match request.decision {
-                Decision::Open => return Ok(DeviceAnswer::Wait),
-                Decision::Denied => return Ok(DeviceAnswer::Denied),
-                Decision::Approved(login) => login,
-            };
-            tx.delete::<DeviceRequest>(&key).await?;
-            let (device, refresh) = self.new_device(&login, &request.label);
-            let deed = Deed { action: "device-enter", registry: None, subject: login.as_str() };
-            let tokens = self.write_tokens(&mut tx, &login, device, refresh, deed, address).await?;
-            if let Committed::Yes = tx.commit().await? {
-                return Ok(DeviceAnswer::Tokens(tokens));
-            }
+        let (digest, asked) = (secret.digest(), self.outside.instant());
+        if self.polls.is_too_soon(&digest, asked) {
+            return Ok(DeviceAnswer::SlowDown);
         }
+        let answer = self.try_claim(&digest, address).await?;
+        if let DeviceAnswer::Wait = answer {
+            self.polls.waits(digest, asked);
+        } else {
+            self.polls.ended(&digest);
+        }
+        Ok(answer)
     }
 
     /// New tokens for a device; `None` when it is not let in any more. A secret that was replaced some time ago
@@ -159,11 +155,15 @@ impl Holdfast {
             let Some((mut device, login)) = device.and_then(|d| d.login().cloned().map(|l| (d, l))) else {
                 return Ok(None);
             };
+            if !self.lasts(&mut tx, device.parent.clone()).await? {
+                return Ok(None);
+            }
             let former = device.former.as_ref();
             let is_late = former.is_some_and(|former| former.digest == digest && former.until < now);
             if is_late {
                 let deed = Deed { action: "device-revoke", registry: None, subject: login.as_str() };
                 tx.delete::<Token>(&known.key_of_self()).await?;
+                tx.delete::<TokenUse>(&TokenUse::key_of(&known.id)).await?;
                 let nobody = Actor::anonymous(address);
                 let words = format!("a secret of `{}` was used twice", device.label);
                 self.record(&mut tx, &nobody, deed, Some(words)).await?;
@@ -175,11 +175,39 @@ impl Holdfast {
             let refresh = TokenSecret::from_entropy(self.outside.entropy());
             device.former = Some(Former { digest: device.digest, until: now.plus(GRACE) });
             device.digest = refresh.digest();
-            device.expires_at = Some(now.plus(DEVICE));
+            device.expires_at = Some(self.device_end(device.created_at, now));
             let deed = Deed { action: "device-refresh", registry: None, subject: login.as_str() };
             let tokens = self.write_tokens(&mut tx, &login, device, refresh, deed, address).await?;
             if let Committed::Yes = tx.commit().await? {
                 return Ok(Some(tokens));
+            }
+        }
+    }
+
+    async fn try_claim(&self, digest: &Sha256, address: Option<IpAddr>) -> Result<DeviceAnswer> {
+        let key = DeviceRequest::key_of(digest);
+        let mut retry = self.retry();
+        loop {
+            let mut tx = retry.begin().await?;
+            let request = tx.get::<DeviceRequest>(&key).await?;
+            let Some(request) = request.filter(|request| self.outside.now() < request.expires_at) else {
+                return Ok(DeviceAnswer::Over);
+            };
+            let (login, by, parent) = match request.decision {
+                Decision::Open => return Ok(DeviceAnswer::Wait),
+                Decision::Denied => return Ok(DeviceAnswer::Denied),
+                Decision::Approved { login, by, parent } => (login, by, parent),
+            };
+            // Another may have the name by now, or the password was changed because somebody knew it.
+            if !self.lasts(&mut tx, Some(by)).await? {
+                return Ok(DeviceAnswer::Over);
+            }
+            tx.delete::<DeviceRequest>(&key).await?;
+            let (device, refresh) = self.new_device(&login, &request.label, parent);
+            let deed = Deed { action: "device-enter", registry: None, subject: login.as_str() };
+            let tokens = self.write_tokens(&mut tx, &login, device, refresh, deed, address).await?;
+            if let Committed::Yes = tx.commit().await? {
+                return Ok(DeviceAnswer::Tokens(tokens));
             }
         }
     }
@@ -192,14 +220,21 @@ impl Holdfast {
         is_approved: bool,
     ) -> Result<()> {
         let digest = self.find_device(actor, user_code).await?.digest;
-        let login = own_login(actor)?;
+        let (login, by) = actor
+            .as_account()
+            .and_then(|account| Some((account.login()?, &account.token)))
+            .ok_or_else(not_signed_in)?;
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
             let request = tx.get::<DeviceRequest>(&DeviceRequest::key_of(&digest)).await?;
             let mut request =
                 request.filter(|request| request.decision == Decision::Open).ok_or_else(no_such_code)?;
-            request.decision = if is_approved { Decision::Approved(login.clone()) } else { Decision::Denied };
+            request.decision = if is_approved {
+                Decision::Approved { login: login.clone(), by: by.clone(), parent: parent_for(actor, login) }
+            } else {
+                Decision::Denied
+            };
             tx.put(&request).await?;
             self.record(&mut tx, actor, deed, Some(format!("`{}`", request.label))).await?;
             if let Committed::Yes = tx.commit().await? {
@@ -208,7 +243,7 @@ impl Holdfast {
         }
     }
 
-    fn new_device(&self, login: &Login, label: &str) -> (Token, TokenSecret) {
+    fn new_device(&self, login: &Login, label: &str, parent: Option<TokenId>) -> (Token, TokenSecret) {
         let refresh = TokenSecret::from_entropy(self.outside.entropy());
         let created_at = self.outside.now();
         let device = Token {
@@ -219,12 +254,19 @@ impl Holdfast {
             scopes: Scopes::default(),
             purpose: Purpose::Device,
             bound: None,
-            parent: None,
+            parent,
             former: None,
             created_at,
-            expires_at: Some(created_at.plus(DEVICE)),
+            expires_at: Some(self.device_end(created_at, created_at)),
         };
         (device, refresh)
+    }
+
+    /// When a device that was used now ends: after a while without use, and where tokens have a longest time, then
+    /// at last whatever happens.
+    fn device_end(&self, created_at: Timestamp, now: Timestamp) -> Timestamp {
+        let idle = now.plus(DEVICE);
+        self.settings.token_max_lifetime.map_or(idle, |most| idle.min(created_at.plus(most)))
     }
 
     /// Writes a device with an access token of its own.
@@ -249,7 +291,7 @@ impl Holdfast {
             parent: Some(device.id.clone()),
             former: None,
             created_at: now,
-            expires_at: Some(now.plus(ACCESS)),
+            expires_at: Some(device.expires_at.map_or(now.plus(ACCESS), |end| end.min(now.plus(ACCESS)))),
             ..device.clone()
         };
         let mut entry =
@@ -276,7 +318,11 @@ impl Holdfast {
 }
 
 fn own_login(actor: &Actor) -> Result<&Login> {
-    actor.login().ok_or_else(|| Error::new(Kind::Unauthenticated, "sign in first"))
+    actor.login().ok_or_else(not_signed_in)
+}
+
+fn not_signed_in() -> Error {
+    Error::new(Kind::Unauthenticated, "sign in first")
 }
 
 fn no_such_code() -> Error {

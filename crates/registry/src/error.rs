@@ -6,6 +6,7 @@ use holdfast_search::SearchError;
 use holdfast_store::{Batch, BatchError, StoreError};
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 /// What sort of failure it is; a front turns it into its own status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +36,7 @@ pub struct Error {
     kind: Kind,
     detail: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    wait: Option<Duration>,
 }
 
 /// What an operation gives.
@@ -43,7 +45,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error that the sentence explains in full.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Error {
-        Error { kind, detail: detail.into(), source: None }
+        Error { kind, detail: detail.into(), source: None, wait: None }
     }
 
     /// An error with a cause for the log, which the client never sees.
@@ -52,7 +54,7 @@ impl Error {
         detail: impl Into<String>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Error {
-        Error { kind, detail: detail.into(), source: Some(source.into()) }
+        Error { kind, detail: detail.into(), source: Some(source.into()), wait: None }
     }
 
     /// Input that breaks a rule; the rule's own sentence says which.
@@ -70,6 +72,12 @@ impl Error {
         Error::new(Kind::Conflict, detail)
     }
 
+    /// The same with how long to wait before the next try.
+    #[must_use]
+    pub(crate) fn with_wait(self, wait: Duration) -> Error {
+        Error { wait: Some(wait), ..self }
+    }
+
     /// What sort of failure it is.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -78,6 +86,11 @@ impl Error {
     /// The sentence for the person who asked.
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// How long to wait before the next try, where that is known.
+    pub fn wait(&self) -> Option<Duration> {
+        self.wait
     }
 }
 

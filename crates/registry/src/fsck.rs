@@ -1,15 +1,27 @@
-//! Checking that what is stored fits together: indexes with entities, crates with versions, versions with
-//! files, and, when asked, files with their digests.
+//! Checking that what is stored fits together: crates with versions, versions with files, everything that names a
+//! user, a team or a secret with what it names, and indexes with entities; and, when asked, files with their
+//! digests.
+//!
+//! Some things end by themselves, and what they name may be gone before: invitations, requests of devices, and
+//! secrets with an end that were made from another one. None of them works without it, and [`crate::ended`] clears
+//! them away. Trust rules name nothing that is stored here.
+
+mod accounts;
+mod crates;
+mod indexes;
+mod references;
 
 use crate::actor::Actor;
-use crate::entity::{CrateHead, Membership, Readme, RegistryRecord, Team, Token, User, Version};
+use crate::entity::RegistryRecord;
 use crate::error::Result;
 use crate::holdfast::Holdfast;
+use crate::principals::index_keys;
 use crate::rights::{Action, require};
-use holdfast_blobs::{BlobError, Verdict};
-use holdfast_store::{IndexCheck, Pages, Problem, StoreError, scan_all};
-use holdfast_types::{Principal, RegistryName, Sha256};
+use holdfast_blobs::Blobs;
+use holdfast_store::{Entity, Pages, Problem, Store, StoreError, decode};
+use holdfast_types::{Principal, RegistryName};
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 /// How thoroughly to look at files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +55,10 @@ impl Findings {
         }
         Ok(())
     }
+
+    fn tell(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems.into_iter().map(|problem| problem.to_string()));
+    }
 }
 
 impl Holdfast {
@@ -50,157 +66,50 @@ impl Holdfast {
     /// meanwhile may show up as a problem that a second run does not have.
     pub async fn fsck(&self, actor: &Actor, depth: Depth) -> Result<Findings> {
         require(actor, Action::Administer)?;
-        let mut findings = Findings::default();
-        let checked = self.check_server(depth, &mut findings).await;
-        findings.unless_unreadable(checked)?;
-        Ok(findings)
-    }
-
-    async fn check_server(&self, depth: Depth, findings: &mut Findings) -> Result<()> {
-        let registries: Vec<RegistryName> = scan_all::<RegistryRecord>(&*self.store, RegistryRecord::PART)
-            .await?
-            .into_iter()
-            .map(|(_, record)| record.name)
-            .collect();
-        let owners = self.check_accounts(findings).await?;
-        // What cannot be read at all is found here, so that it stops the checks of its crate only.
-        self.check_owned(&registries, &owners, findings).await?;
-        for registry in &registries {
-            let checked = self.check_registry(registry, depth, &owners, findings).await;
-            findings.unless_unreadable(checked)?;
-        }
-        Ok(())
-    }
-
-    /// Users, teams and tokens; gives every principal that there is.
-    async fn check_accounts(&self, findings: &mut Findings) -> Result<BTreeSet<Principal>> {
-        let users = scan_all::<User>(&*self.store, User::PART).await?;
-        let teams = scan_all::<Team>(&*self.store, Team::PART).await?;
-        let mut tokens = IndexCheck::new(&*self.store);
-        tokens.entities::<Token>(Token::PART).await?;
-        let token_parts = users.iter().map(|(_, user)| Token::user_part(&user.login));
-        let token_parts: Vec<String> = token_parts.chain([Token::DIGEST_PART.to_owned()]).collect();
-        tell(findings, tokens.finish(&token_parts).await?);
-        let mut members = IndexCheck::new(&*self.store);
-        for (_, team) in &teams {
-            members.entities::<Membership>(&Membership::part(&team.name)).await?;
-        }
-        let member_parts: Vec<String> =
-            users.iter().map(|(_, user)| Membership::teams_part(&user.login)).collect();
-        tell(findings, members.finish(&member_parts).await?);
-        let logins = users.into_iter().map(|(_, user)| Principal::User(user.login));
-        Ok(logins.chain(teams.into_iter().map(|(_, team)| Principal::Team(team.name))).collect())
-    }
-
-    async fn check_registry(
-        &self,
-        registry: &RegistryName,
-        depth: Depth,
-        owners: &BTreeSet<Principal>,
-        findings: &mut Findings,
-    ) -> Result<()> {
-        let mut pages = Pages::new(&*self.store, CrateHead::part(registry));
-        while let Some(heads) = pages.next_entities::<CrateHead>().await? {
-            for (_, head) in heads {
-                findings.crates += 1;
-                let checked = self.check_crate(&head, depth, owners, findings).await;
-                findings.unless_unreadable(checked)?;
-            }
-        }
-        let mut readmes = Pages::new(&*self.store, format!("readme/{registry}"));
-        while readmes.next_entities::<Readme>().await?.is_some() {}
-        Ok(())
-    }
-
-    async fn check_crate(
-        &self,
-        head: &CrateHead,
-        depth: Depth,
-        owners: &BTreeSet<Principal>,
-        findings: &mut Findings,
-    ) -> Result<()> {
-        let name = &head.name;
-        let mut tell = |problem: String| findings.problems.push(problem);
-        if head.owners.is_empty() {
-            tell(format!("`{name}` has no owner"));
-        }
-        for team in head.restricted_to.iter().flatten() {
-            if !owners.contains(&Principal::Team(team.clone())) {
-                tell(format!("`{name}` is visible to `team:{team}`, which does not exist"));
-            }
-        }
-        for owner in head.owners.iter().filter(|owner| !owners.contains(owner)) {
-            tell(format!("`{name}` is owned by `{owner}`, who does not exist"));
-        }
-        let part = Version::part(&head.registry, &head.canonical());
-        let versions = scan_all::<Version>(&*self.store, &part).await?;
-        let live: Vec<&Version> = versions.iter().map(|(_, v)| v).filter(|v| v.removed.is_none()).collect();
-        if live.len() != head.version_count as usize {
-            tell(format!("`{name}` counts {} versions and has {}", head.version_count, live.len()));
-        }
-        let best = live.iter().max_by_key(|v| (!v.line.yanked, v.line.vers.rank()));
-        if best.map(|v| &v.line.vers) != head.max_version.as_ref()
-            || best.is_some_and(|v| v.line.yanked) != head.max_yanked
-        {
-            tell(format!("`{name}` does not show its newest version"));
-        }
-        for version in live {
-            findings.versions += 1;
-            if let Some(problem) = self.check_file(version, depth).await? {
-                findings.problems.push(problem);
-            }
-        }
-        let mut indexes = IndexCheck::new(&*self.store);
-        indexes.entities::<Version>(&part).await?;
-        // Stray entries are not looked for here: another crate may refer to the same file.
-        self::tell(findings, indexes.finish(Vec::<String>::new()).await?);
-        Ok(())
-    }
-
-    async fn check_file(&self, version: &Version, depth: Depth) -> Result<Option<String>> {
-        let place = format!("{}@{}", version.line.name, version.line.vers);
-        let sha256: Sha256 = version.line.cksum;
-        let size = self.blobs.size(&sha256).await?;
-        let Some(size) = size else { return Ok(Some(format!("the file of `{place}` is missing"))) };
-        if size != version.size_bytes {
-            return Ok(Some(format!("the file of `{place}` has {size} bytes, not {}", version.size_bytes)));
-        }
-        if depth == Depth::Sizes {
-            return Ok(None);
-        }
-        match self.blobs.verify(&sha256).await {
-            Ok(Verdict::Intact { .. }) => Ok(None),
-            Ok(Verdict::Corrupt { actual, .. }) => {
-                Ok(Some(format!("the file of `{place}` is damaged: its digest is {actual}, not {sha256}")))
-            }
-            Err(BlobError::NotFound(_)) => Ok(Some(format!("the file of `{place}` is missing"))),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The indexes that crate heads own: by last change and by owner.
-    async fn check_owned(
-        &self,
-        registries: &[RegistryName],
-        owners: &BTreeSet<Principal>,
-        findings: &mut Findings,
-    ) -> Result<()> {
-        let mut heads = IndexCheck::new(&*self.store);
-        for registry in registries {
-            heads.entities::<CrateHead>(&CrateHead::part(registry)).await?;
-        }
-        let recent = registries.iter().map(CrateHead::recent_part);
-        let teams = owners.iter().filter_map(|principal| match principal {
-            Principal::Team(team) => Some(CrateHead::visible_part(team)),
-            Principal::User(_) => None,
-        });
-        let parts: Vec<String> =
-            recent.chain(owners.iter().map(CrateHead::owned_part)).chain(teams).collect();
-        tell(findings, heads.finish(&parts).await?);
-        Ok(())
+        let mut check = Check::begin(&*self.store, &self.blobs, depth).await?;
+        check.crates().await?;
+        check.accounts().await?;
+        check.indexes().await?;
+        Ok(check.findings)
     }
 }
 
-fn tell(findings: &mut Findings, problems: Vec<Problem>) {
-    findings.problems.extend(problems.into_iter().map(|problem| problem.to_string()));
+/// A check on its way.
+struct Check<'a> {
+    store: &'a dyn Store,
+    blobs: &'a Blobs,
+    depth: Depth,
+    registries: Vec<RegistryName>,
+    /// Every user and team that there is or that something names: whose index entries there may be.
+    principals: BTreeSet<Principal>,
+    /// The partitions in which trust rules are found by their issuer.
+    trust_parts: BTreeSet<String>,
+    findings: Findings,
+}
+
+impl<'a> Check<'a> {
+    async fn begin(store: &'a dyn Store, blobs: &'a Blobs, depth: Depth) -> Result<Check<'a>> {
+        Ok(Check {
+            store,
+            blobs,
+            depth,
+            registries: names_in(store, RegistryRecord::PART.to_owned()).await?,
+            principals: BTreeSet::new(),
+            trust_parts: BTreeSet::new(),
+            findings: Findings::default(),
+        })
+    }
+}
+
+/// The names that are the keys of a partition: somebody whose document cannot be read is there all the same.
+async fn names_in<T: FromStr>(store: &dyn Store, part: String) -> Result<Vec<T>> {
+    let names = index_keys(store, part).await?;
+    // A key that is no name is found as a document in the wrong place.
+    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+}
+
+/// The next entities of a partition that can be read; the others are told of where indexes are checked.
+async fn readable<E: Entity>(pages: &mut Pages<'_>) -> Result<Option<Vec<E>>> {
+    let docs = pages.next_docs().await?;
+    Ok(docs.map(|docs| docs.iter().filter_map(|doc| decode(&doc.key, &doc.body).ok()).collect()))
 }

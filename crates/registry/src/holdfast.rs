@@ -7,6 +7,7 @@ use crate::clock::Outside;
 use crate::counters::Counters;
 use crate::hasher::Hasher;
 use crate::metrics::Metrics;
+use crate::polls::Polls;
 use crate::provided::Provider;
 use crate::registries::RegistryCache;
 use crate::resolve::IndexCache;
@@ -57,6 +58,7 @@ pub struct Inner {
     pub(crate) token_uses: TokenUses,
     pub(crate) hasher: Hasher,
     pub(crate) throttle: Throttle,
+    pub(crate) polls: Polls,
     pub(crate) providers: Vec<Provider>,
     /// The issuers of CI jobs' tokens that somebody here trusts, as they were asked for.
     pub(crate) issuers: Mutex<HashMap<String, Arc<Issuer>>>,
@@ -90,6 +92,7 @@ impl Holdfast {
             token_uses: TokenUses::default(),
             hasher: Hasher::new(settings.password_cost),
             throttle: Throttle::default(),
+            polls: Polls::new(crate::devices::OPEN),
             providers,
             issuers: Mutex::default(),
             client: OnceLock::new(),

@@ -142,6 +142,7 @@ impl Holdfast {
             teams: new.teams.clone(),
             note: new.note.clone(),
             created_by: actor.to_string(),
+            inviter: actor.login().cloned(),
             created_at,
             expires_at: created_at.plus(new.expires_in),
         };
@@ -190,6 +191,13 @@ impl Holdfast {
         loop {
             let mut tx = retry.begin().await?;
             let Some(invitation) = tx.get::<Invitation>(&key).await? else { return Err(not_invited()) };
+            if let Some(inviter) = &invitation.inviter {
+                let inviter = tx.get::<User>(&User::key_of(inviter)).await?;
+                let may = |user: &User| user.role == Role::Admin && !user.disabled && !user.leaving;
+                if !inviter.as_ref().is_some_and(may) {
+                    return Err(not_invited());
+                }
+            }
             self.write_account(&mut tx, &account, invitation.role, &password).await?;
             for team in &invitation.teams {
                 require_team(&mut tx, team).await?;

@@ -36,6 +36,7 @@ mod lifetime;
 mod metrics;
 mod owners;
 mod passwords;
+mod polls;
 mod principals;
 mod provided;
 mod publish;

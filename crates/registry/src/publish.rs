@@ -4,7 +4,7 @@
 //! file is kept under its digest. One commit then makes the version, updates the crate's head and writes
 //! the audit log. A crash leaves at most a file that nothing refers to, which the sweeper takes away.
 
-use crate::actor::Actor;
+use crate::actor::{Account, Actor};
 use crate::audit::Deed;
 use crate::entity::{About, CrateHead, Readme, RegistryRecord, User, Version as Stored};
 use crate::error::{Error, Kind, Result};
@@ -260,7 +260,10 @@ impl Holdfast {
             ));
         }
         require(actor, Action::Change(record, &head.name, &head.owners, Endpoint::PublishUpdate))?;
-        if head.trusted_only && actor.as_account().is_some_and(|account| account.job().is_none()) {
+        let account = actor.as_account();
+        if let Some(job) = account.and_then(Account::job) {
+            self.require_trust(tx, &head, job).await?;
+        } else if head.trusted_only && account.is_some() {
             return Err(Error::new(
                 Kind::Forbidden,
                 format!("the crate `{name}` is published by trusted CI jobs alone; an owner can change that"),

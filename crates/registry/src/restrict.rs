@@ -76,15 +76,15 @@ impl Holdfast {
             if head.restricted_to.as_ref() == to {
                 return Ok(());
             }
-            for team in to.into_iter().flatten() {
-                require_team(&mut tx, team).await?;
-            }
             if to.is_some_and(|teams| teams.len() > CrateHead::MAX_TEAMS) {
                 let most = CrateHead::MAX_TEAMS;
                 return Err(Error::new(
                     Kind::TooMany,
                     format!("a crate is restricted to at most {most} teams"),
                 ));
+            }
+            for team in to.into_iter().flatten() {
+                require_team(&mut tx, team).await?;
             }
             if to.is_some()
                 && let Some(record) = live(&mut tx, registry).await?

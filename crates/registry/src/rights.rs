@@ -28,6 +28,8 @@ pub enum Action<'a> {
     OwnAccount(&'a Login),
     /// See or change the tokens of a service account that a team looks after.
     KeptAccount(&'a TeamName),
+    /// See which teams there are and who is in them: no secret among those who have an account.
+    Teams,
     /// Users, teams, registries, deletion, the audit log.
     Administer,
 }
@@ -128,6 +130,10 @@ fn require_scope(account: &Account, action: Action<'_>) -> Result<()> {
         Action::Guard(registry, krate, _) => {
             (Some(Endpoint::ChangeOwners), Some(registry), Some(krate.canonical()))
         }
+        Action::Teams => {
+            let endpoint = if scopes.allow(Endpoint::Admin) { Endpoint::Admin } else { Endpoint::Read };
+            (Some(endpoint), None, None)
+        }
         Action::OwnAccount(_) | Action::KeptAccount(_) | Action::Administer => {
             (Some(Endpoint::Admin), None, None)
         }
@@ -139,7 +145,10 @@ fn require_scope(account: &Account, action: Action<'_>) -> Result<()> {
         )));
     }
     if account.bound.is_some()
-        && matches!(action, Action::OwnAccount(_) | Action::KeptAccount(_) | Action::Administer)
+        && matches!(
+            action,
+            Action::OwnAccount(_) | Action::KeptAccount(_) | Action::Teams | Action::Administer
+        )
     {
         return Err(forbidden("this token is for one act on one crate".to_owned()));
     }
@@ -168,7 +177,7 @@ fn require_scope(account: &Account, action: Action<'_>) -> Result<()> {
 /// Whether an action is about more than one registry and the account itself.
 fn concerns_others(account: &Account, action: Action<'_>) -> bool {
     match action {
-        Action::KeptAccount(_) | Action::Administer => true,
+        Action::KeptAccount(_) | Action::Teams | Action::Administer => true,
         Action::OwnAccount(login) => account.login() != Some(login),
         Action::Enter(_)
         | Action::Browse(_)
@@ -191,7 +200,10 @@ fn require_role(account: &Account, action: Action<'_>) -> Result<()> {
         Action::Upload(registry) | Action::PublishNew(registry, _) if account.job().is_none() => {
             at_least(account, account.role_in(registry), Role::Publisher)
         }
-        Action::Upload(_) => Ok(()),
+        Action::Teams if account.job().is_some() => {
+            Err(forbidden("a CI job has no account, and teams are shown to accounts only".to_owned()))
+        }
+        Action::Upload(_) | Action::Teams => Ok(()),
         Action::PublishNew(_, krate) => Err(forbidden(format!(
             "there is no crate `{krate}` yet, and a CI job publishes only crates that trust it; publish the first version as its owner"
         ))),

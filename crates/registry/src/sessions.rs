@@ -6,6 +6,7 @@ use crate::audit::Deed;
 use crate::entity::{Holder, PasswordRecord, Purpose, Token};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
+use crate::tokens::Among;
 use crate::users::present_user;
 use holdfast_store::Committed;
 use holdfast_types::{Login, Scopes, TokenId, TokenSecret};
@@ -46,7 +47,7 @@ impl Holdfast {
         proof: Option<&PasswordRecord>,
     ) -> Result<Session> {
         let nobody = Actor::anonymous(browser.address);
-        self.make_room(&nobody, deed, login).await?;
+        self.make_room(&nobody, deed, login, Among::Sessions).await?;
         let agent: String = browser.agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS).collect();
         let secret = TokenSecret::from_entropy(self.outside.entropy());
         let created_at = self.outside.now();

@@ -4,6 +4,7 @@ use crate::fresh::Bounds;
 use crate::hasher::PasswordCost;
 use crate::invitations::SelfRegistration;
 use holdfast_package::{Limits, RequiredFields};
+use holdfast_types::IssuerPattern;
 use std::time::Duration;
 
 /// Settings of the operations; the binary fills them from its options.
@@ -35,6 +36,8 @@ pub struct Settings {
     pub token_default_lifetime: Option<Duration>,
     /// How long a new token may work at most; `None` for ever.
     pub token_max_lifetime: Option<Duration>,
+    /// Issuers whose CI jobs rules may trust.
+    pub trusted_issuers: Vec<IssuerPattern>,
     /// How often unreferenced files are looked for; zero for never.
     pub sweep_interval: Duration,
     /// How long a file may be unreferenced before it is swept.
@@ -57,6 +60,7 @@ impl Default for Settings {
             session_lifetime: Duration::from_hours(24 * 7),
             token_default_lifetime: None,
             token_max_lifetime: None,
+            trusted_issuers: vec![IssuerPattern::public()],
             sweep_interval: Duration::from_hours(24),
             sweep_grace: Duration::from_hours(24),
         }

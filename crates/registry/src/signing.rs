@@ -2,13 +2,14 @@
 
 use crate::actor::{Account, Actor};
 use crate::audit::Deed;
+use crate::authenticate::has_ended;
 use crate::bound::Act;
 use crate::entity::{Holder, Purpose, SigningKey, Spent, User};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::principals::index_keys;
 use crate::rights::{Action, require};
-use crate::tokens::require_within;
+use crate::tokens::{parent_for, require_within};
 use crate::users::present_user;
 use holdfast_identity::signed::{Claims, KeyId, Mutation, PublicKey, SignedToken};
 use holdfast_store::{Committed, Tx, read, read_many, scan_all};
@@ -48,10 +49,14 @@ impl Holdfast {
     /// The keys of a user, for themselves and for admins; or of all, for admins.
     pub async fn list_keys(&self, actor: &Actor, login: Option<&Login>) -> Result<Vec<SigningKey>> {
         require(actor, login.map_or(Action::Administer, Action::OwnAccount))?;
-        let Some(login) = login else {
-            let all = scan_all::<SigningKey>(&*self.store, SigningKey::PART).await?;
-            return Ok(all.into_iter().map(|(_, key)| key).collect());
-        };
+        if let Some(login) = login {
+            return self.keys_of(login).await;
+        }
+        let all = scan_all::<SigningKey>(&*self.store, SigningKey::PART).await?;
+        Ok(all.into_iter().map(|(_, key)| key).collect())
+    }
+
+    async fn keys_of(&self, login: &Login) -> Result<Vec<SigningKey>> {
         let ids = index_keys(&*self.store, SigningKey::user_part(login)).await?;
         let keys: Vec<_> = ids.iter().map(|id| holdfast_store::Key::new(SigningKey::PART, &**id)).collect();
         let found = read_many::<SigningKey>(&*self.store, &keys).await?;
@@ -78,6 +83,10 @@ impl Holdfast {
         if !changes && claims.mutation.is_some() && !is_owners {
             return Err(refused("it is for a change, and this request reads"));
         }
+        let most = self.settings.token_max_lifetime.map(|most| key.created_at.plus(most));
+        if has_ended(most, self.outside.now()) {
+            return Err(refused("its key is older than tokens may be here; register a new one"));
+        }
         let account = self.account_of_key(&key, &claims, registry).await?;
         if changes {
             self.spend(token).await?;
@@ -91,9 +100,13 @@ impl Holdfast {
         claims: &Claims,
         registry: RegistryName,
     ) -> Result<Account> {
-        let user = read::<User>(&*self.store, &User::key_of(&key.login)).await?;
-        let user = user.map(|(_, user)| user).filter(|user| !user.disabled && !user.leaving);
+        let mut tx = Tx::new(&self.store);
+        let user = tx.get::<User>(&User::key_of(&key.login)).await?;
+        let user = user.filter(|user| !user.disabled && !user.leaving);
         let user = user.ok_or_else(|| refused("the user of its key is disabled"))?;
+        if !self.lasts(&mut tx, key.parent.clone()).await? {
+            return Err(refused("its key ended with the token that registered it"));
+        }
         let (endpoints, krate, bound) = match &claims.mutation {
             None => (BTreeSet::from([Endpoint::Read]), None, None),
             Some(mutation) => {
@@ -156,7 +169,8 @@ impl Holdfast {
         if index_keys(&*self.store, SigningKey::user_part(login)).await?.len() >= MOST_KEYS {
             return Err(Error::new(Kind::TooMany, format!("`{login}` has {MOST_KEYS} keys; revoke some")));
         }
-        let key = SigningKey { key, login: login.clone(), subject, created_at: self.outside.now() };
+        let parent = parent_for(actor, login);
+        let key = SigningKey { key, login: login.clone(), subject, parent, created_at: self.outside.now() };
         let id = key.key.id();
         let mut retry = self.retry();
         loop {
@@ -191,6 +205,26 @@ impl Holdfast {
                 return Ok(());
             }
         }
+    }
+
+    /// Forgets those keys of a user that ended with the token that registered them.
+    pub(crate) async fn end_keys_of(&self, actor: &Actor, deed: Deed<'_>, login: &Login) -> Result<()> {
+        for key in self.keys_of(login).await?.into_iter().filter(|key| key.parent.is_some()) {
+            let mut retry = self.retry();
+            loop {
+                let mut tx = retry.begin().await?;
+                if self.lasts(&mut tx, key.parent.clone()).await? {
+                    break;
+                }
+                tx.delete::<SigningKey>(&SigningKey::key_of(&key.key.id())).await?;
+                self.record(&mut tx, actor, deed, Some(format!("the key `{}`", key.key.id().as_str())))
+                    .await?;
+                if let Committed::Yes = tx.commit().await? {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Forgets the keys of a leaving user.

@@ -1,12 +1,12 @@
 //! Teams of any size. Removing one goes as removing a user does: a mark, what refers to it, the team.
 
-use crate::actor::{Actor, Who};
+use crate::actor::Actor;
 use crate::audit::Deed;
 use crate::entity::{Membership, Team, User};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::principals::{index_keys, parsed};
-use crate::rights::{Action, require, unauthenticated};
+use crate::rights::{Action, require};
 use crate::users::{MEMBERSHIPS_PER_COMMIT, present_user};
 use holdfast_store::{Committed, Pages, Tx, read, scan_all};
 use holdfast_types::{Login, Principal, TeamName};
@@ -21,7 +21,7 @@ impl Holdfast {
 
     /// All teams, by name. For everybody with an account.
     pub async fn list_teams(&self, actor: &Actor) -> Result<Vec<Team>> {
-        require_account(actor)?;
+        require(actor, Action::Teams)?;
         let teams = scan_all::<Team>(&*self.store, Team::PART).await?;
         Ok(teams.into_iter().map(|(_, team)| team).collect())
     }
@@ -46,7 +46,7 @@ impl Holdfast {
 
     /// Who is in a team. For everybody with an account.
     pub async fn list_members(&self, actor: &Actor, name: &TeamName) -> Result<Vec<Login>> {
-        require_account(actor)?;
+        require(actor, Action::Teams)?;
         let team = read::<Team>(&*self.store, &Team::key_of(name)).await?;
         team.ok_or_else(|| no_such_team(name))?;
         let members = scan_all::<Membership>(&*self.store, &Membership::part(name)).await?;
@@ -252,14 +252,6 @@ pub(crate) async fn require_team(tx: &mut Tx, name: &TeamName) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!("there is no team `{name}`")))
-}
-
-/// Who is in which team is no secret among those who have an account.
-fn require_account(actor: &Actor) -> Result<()> {
-    match actor.who() {
-        Who::Anonymous => Err(unauthenticated()),
-        Who::Account(_) | Who::Operator => Ok(()),
-    }
 }
 
 fn is_leaving(name: &TeamName) -> Error {

@@ -9,6 +9,7 @@ use holdfast_types::Timestamp;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// For how long failures count, in seconds.
 const WINDOW_SECONDS: i64 = 15 * 60;
@@ -73,7 +74,7 @@ struct Window {
 }
 
 impl Throttle {
-    /// Counts an attempt, or refuses it.
+    /// Counts an attempt, or refuses it and says how long to wait.
     pub(crate) fn attempt(
         &self,
         attempt: Attempt<'_>,
@@ -89,11 +90,12 @@ impl Throttle {
             }
         }
         let sources = sources(attempt, address);
-        for (source, most) in &sources {
-            let window = windows.get(source).filter(|window| window.is_open(now));
-            if let Some(window) = window.filter(|window| window.failures >= *most) {
-                return Err(too_many(window.since + WINDOW_SECONDS - now));
-            }
+        let full = sources.iter().filter_map(|(source, most)| {
+            windows.get(source).filter(|window| window.is_open(now) && window.failures >= *most)
+        });
+        // The last of them to end: before that, the attempt would be refused again.
+        if let Some(seconds) = full.map(|window| window.since + WINDOW_SECONDS - now).max() {
+            return Err(too_many(Duration::from_secs(seconds.max(1).unsigned_abs())));
         }
         // Only now, so that an address which is refused fills no memory with names that it makes up.
         for (source, _) in sources {
@@ -144,12 +146,19 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-fn too_many(seconds: i64) -> Error {
-    let minutes = (seconds.max(1) + 59) / 60;
-    Error::new(
-        Kind::TooMany,
-        format!("too many failed attempts from your address; try again in {minutes} minutes"),
-    )
+fn too_many(wait: Duration) -> Error {
+    let words = in_words(wait);
+    let sentence = format!("too many failed attempts from your address; try again in {words}");
+    Error::new(Kind::TooMany, sentence).with_wait(wait)
+}
+
+/// A wait as people say it, and never shorter than it is.
+fn in_words(wait: Duration) -> String {
+    match wait.as_secs() {
+        1 => "1 second".to_owned(),
+        seconds @ ..120 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds.div_ceil(60)),
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +183,35 @@ mod tests {
         assert_eq!(attempts(&throttle, "Alice", "192.0.2.1", 1), 0, "however it is written");
         assert_eq!(attempts(&throttle, "alice", "192.0.2.2", 1), 10, "alice herself is elsewhere");
         assert_eq!(attempts(&throttle, "alice", "192.0.2.1", 900), 10, "after a while it is forgotten");
+    }
+
+    #[test]
+    fn a_refusal_says_how_long_to_wait() {
+        let throttle = Throttle::default();
+        let address = "192.0.2.1".parse().ok();
+        let refused = |subject: &str, now: i64| {
+            let refused =
+                throttle.attempt(Attempt::Password(subject), address, at(now)).expect_err("refused");
+            (refused.wait().expect("a time").as_secs(), refused.to_string())
+        };
+        assert_eq!(attempts(&throttle, "alice", "192.0.2.1", 100), 10);
+        let begin = "too many failed attempts from your address; try again in ";
+        for (now, seconds, words) in [
+            (100, 900, "15 minutes"),
+            (101, 899, "15 minutes"),
+            (881, 119, "119 seconds"),
+            (999, 1, "1 second"),
+        ] {
+            assert_eq!(refused("alice", now), (seconds, format!("{begin}{words}")));
+        }
+        // The address has now failed 50 times since 100, ten of them at eve's account since 400.
+        for subject in ["bob", "carol", "dave", "eve"] {
+            assert_eq!(attempts(&throttle, subject, "192.0.2.1", 400), 10);
+        }
+        assert_eq!(refused("alice", 400).0, 600, "of both, what ends later");
+        assert_eq!(refused("frank", 400).0, 600);
+        assert_eq!(refused("eve", 400).0, 900);
+        assert_eq!(attempts(&throttle, "frank", "192.0.2.1", 1000), 10);
     }
 
     #[test]

@@ -35,10 +35,32 @@ pub struct NewToken {
     pub expires_in: Option<Duration>,
 }
 
+/// The secrets of one user among which a new one is counted: a flood of one sort leaves room for the others.
+#[derive(Clone, Copy)]
+pub(crate) enum Among<'a> {
+    /// Tokens that somebody made and named.
+    Made,
+    /// Sessions of browsers.
+    Sessions,
+    /// What was made from one other secret by itself, for one act or for a device.
+    ChildrenOf(&'a TokenId),
+}
+
+impl Among<'_> {
+    fn holds(self, token: &Token) -> bool {
+        let is_session = matches!(token.purpose, Purpose::Session { .. });
+        match self {
+            Among::Made => !is_session && token.bound.is_none(),
+            Among::Sessions => is_session,
+            Among::ChildrenOf(parent) => token.bound.is_some() && token.parent.as_ref() == Some(parent),
+        }
+    }
+}
+
 impl Token {
     /// How long before its end a token is pointed out to its owner.
     pub const ENDS_SOON: Duration = Duration::from_hours(24 * 14);
-    /// The most tokens of a user.
+    /// The most tokens of a user, of each [`Among`].
     pub const MAX_PER_USER: usize = 500;
     /// The most characters of a label.
     pub const MAX_LABEL_CHARS: usize = 100;
@@ -66,7 +88,8 @@ impl Holdfast {
             token: TokenId::from_entropy([0; 8]),
             label: "password".to_owned(),
             scopes: Scopes::default(),
-            purpose: Purpose::Access,
+            // As good as one: they are there in person.
+            purpose: Purpose::Session { agent: String::new(), via: "password".to_owned() },
             bound: None,
             expires_at: None,
         };
@@ -133,7 +156,7 @@ impl Holdfast {
         if let Some(account) = actor.as_account() {
             require_within(account, &new.scopes, expires_at)?;
         }
-        self.make_room(actor, deed, &new.login).await?;
+        self.make_room(actor, deed, &new.login, Among::Made).await?;
         let secret = TokenSecret::from_entropy(self.outside.entropy());
         let token = Token {
             id: TokenId::from_entropy(self.outside.entropy()),
@@ -143,7 +166,7 @@ impl Holdfast {
             scopes: new.scopes.clone(),
             purpose: Purpose::Access,
             bound: None,
-            parent: None,
+            parent: parent_for(actor, &new.login),
             former: None,
             created_at,
             expires_at,
@@ -178,22 +201,34 @@ impl Holdfast {
         keeper.map_or(own, |team| require(actor, Action::KeptAccount(&team)))
     }
 
-    /// Makes sure that a user has room for one more token; those that ended make room first. Several requests
-    /// at once may go a little over the limit.
-    pub(crate) async fn make_room(&self, actor: &Actor, deed: Deed<'_>, login: &Login) -> Result<()> {
+    /// Makes sure that a user has room for one more token of a sort. Those that ended make room first, and then
+    /// the oldest, where nobody made them by hand. Several requests at once may go a little over the limit.
+    pub(crate) async fn make_room(
+        &self,
+        actor: &Actor,
+        deed: Deed<'_>,
+        login: &Login,
+        among: Among<'_>,
+    ) -> Result<()> {
         let ids = index_keys(&*self.store, Token::user_part(login)).await?;
         if ids.len() < Token::MAX_PER_USER {
             return Ok(());
         }
         let (now, tokens) = (self.outside.now(), self.tokens_of(login).await?);
-        let ended = tokens.iter().filter(|token| has_ended(token.expires_at, now));
-        let ended: Vec<TokenId> = ended.map(|token| token.id.clone()).collect();
-        if tokens.len() - ended.len() >= Token::MAX_PER_USER {
-            let detail =
-                format!("`{login}` has {} tokens; revoke some that are not used any more", tokens.len());
-            return Err(Error::new(Kind::TooMany, detail));
+        let (mut over, alive): (Vec<Token>, Vec<Token>) =
+            tokens.into_iter().partition(|token| has_ended(token.expires_at, now));
+        let mut counted: Vec<Token> = alive.into_iter().filter(|token| among.holds(token)).collect();
+        if let Some(surplus) = (counted.len() + 1).checked_sub(Token::MAX_PER_USER).filter(|many| *many > 0) {
+            if let Among::Made = among {
+                let detail =
+                    format!("`{login}` has {} tokens; revoke some that are not used any more", counted.len());
+                return Err(Error::new(Kind::TooMany, detail));
+            }
+            counted.sort_by_key(|token| token.created_at);
+            over.extend(counted.drain(..surplus));
         }
-        self.delete_tokens(actor, deed, &ended).await
+        let over: Vec<TokenId> = over.into_iter().map(|token| token.id).collect();
+        self.delete_tokens(actor, deed, &over).await
     }
 
     async fn try_revoke_token(&self, actor: &Actor, deed: Deed<'_>, id: &TokenId) -> Result<()> {
@@ -217,7 +252,7 @@ impl Holdfast {
                 None => require(actor, Action::Administer)?,
             }
             if let Committed::Yes = self.commit_revocation(tx, actor, deed, &token).await? {
-                return Ok(());
+                return self.end_children(actor, deed, &token).await;
             }
         }
     }
@@ -241,9 +276,24 @@ impl Holdfast {
                 token = device;
             }
             if let Committed::Yes = self.commit_revocation(tx, actor, deed, &token).await? {
-                return Ok(());
+                return self.end_children(actor, deed, &token).await;
             }
         }
+    }
+
+    /// Deletes what was made from a token that is gone. It does not work any more as it is, but would be listed.
+    async fn end_children(&self, actor: &Actor, deed: Deed<'_>, token: &Token) -> Result<()> {
+        let Some(login) = token.login() else { return Ok(()) };
+        let mut others = self.tokens_of(login).await?;
+        let mut gone = vec![token.id.clone()];
+        let mut next = 0;
+        while let Some(parent) = gone.get(next).cloned() {
+            let children = others.extract_if(.., |other| other.parent.as_ref() == Some(&parent));
+            gone.extend(children.map(|child| child.id));
+            next += 1;
+        }
+        self.delete_tokens(actor, deed, gone.get(1..).unwrap_or_default()).await?;
+        self.end_keys_of(actor, deed, login).await
     }
 
     async fn commit_revocation(
@@ -298,6 +348,13 @@ impl Holdfast {
         }
         Ok(tokens)
     }
+}
+
+/// The secret with which something ends that an actor makes for themselves: their access token, lest whoever
+/// stole it stays when it is revoked. Who signed in by a browser is there in person.
+pub(crate) fn parent_for(actor: &Actor, login: &Login) -> Option<TokenId> {
+    let account = actor.as_account().filter(|account| account.login() == Some(login))?;
+    (!account.is_session()).then(|| account.token.clone())
 }
 
 fn is_admin(actor: &Actor) -> bool {

@@ -3,16 +3,21 @@
 
 use crate::actor::Actor;
 use crate::audit::Deed;
-use crate::entity::{Holder, Job, MAX_RULES, PlacedRule, Purpose, RegistryRecord, Spent, Token, trust_part};
+use crate::entity::{
+    CrateHead, Holder, Job, MAX_RULES, PlacedRule, Purpose, RegistryRecord, Spent, Token, Trusting, User,
+    trust_part,
+};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::registries::{live, no_such_registry};
-use crate::rights::{Action, require};
+use crate::rights::{Action, no_such_crate, require};
+use crate::teams::is_present_team;
 use crate::throttle::Attempt;
 use holdfast_identity::{Claims, Issuer, VerifyError};
-use holdfast_store::{Committed, Pages, StoreError};
+use holdfast_store::{Committed, Pages, StoreError, Tx};
 use holdfast_types::{
-    CrateName, Endpoint, RegistryName, Scopes, Sha256, Timestamp, TokenId, TokenSecret, TrustRule,
+    CrateName, Endpoint, IssuerUrl, Principal, RegistryName, Scopes, Sha256, Timestamp, TokenId, TokenSecret,
+    TrustRule,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -80,7 +85,7 @@ impl Holdfast {
 
     /// Which jobs are trusted. For owners and maintainers; of a registry, for admins.
     pub async fn trust_of(&self, actor: &Actor, place: TrustPlace<'_>) -> Result<Trust> {
-        let mut tx = holdfast_store::Tx::new(&self.store);
+        let mut tx = Tx::new(&self.store);
         if let Some(krate) = place.krate {
             let head = self.head_to_guard(&mut tx, actor, place.registry, krate).await?;
             return Ok(Trust { rules: head.trusts, only: head.trusted_only });
@@ -113,7 +118,7 @@ impl Holdfast {
         loop {
             let mut tx = retry.begin().await?;
             let mut head = self.head_to_guard(&mut tx, actor, registry, krate).await?;
-            check(trust)?;
+            self.check_trust(trust, &head.trusts)?;
             head.trusts.clone_from(&trust.rules);
             head.trusted_only = trust.only;
             tx.put(&head).await?;
@@ -132,7 +137,6 @@ impl Holdfast {
         trust: &Trust,
     ) -> Result<()> {
         require(actor, Action::Administer)?;
-        check(trust)?;
         if trust.only {
             return Err(Error::invalid("only a crate can be left to trusted jobs alone"));
         }
@@ -141,6 +145,7 @@ impl Holdfast {
             let mut tx = retry.begin().await?;
             let record = live(&mut tx, registry).await?;
             let record = record.ok_or_else(|| no_such_registry(registry))?;
+            self.check_trust(trust, &record.trusts)?;
             tx.put(&RegistryRecord { trusts: trust.rules.clone(), ..record }).await?;
             self.record(&mut tx, actor, deed, Some(words(trust))).await?;
             if let Committed::Yes = self.commit_registry(tx, registry).await? {
@@ -157,8 +162,10 @@ impl Holdfast {
         audience: &str,
         wish: &JobWish,
     ) -> Result<(Token, TokenSecret)> {
-        let name = holdfast_identity::claimed_issuer(jwt).map_err(refused)?;
-        // Only issuers that somebody here trusts are ever asked for their keys.
+        let name: IssuerUrl =
+            holdfast_identity::claimed_issuer(jwt).map_err(refused)?.parse().map_err(refused)?;
+        // Only issuers that the operator lets in and somebody here trusts are ever asked for their keys.
+        self.require_let_in(&name)?;
         let rules = self.rules_about(&name, wish).await?;
         if rules.is_empty() {
             return Err(nobody_trusts(&name, wish));
@@ -175,10 +182,15 @@ impl Holdfast {
         check_age(&claims, now)?;
         let job = job(&rules, &claims)?;
         let spent = spent(jwt, &claims, now);
-        let (token, secret) = self.job_token(job, wish, now);
+        let (token, secret) = self.job_token(job.clone(), wish, now);
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
+            for Trusting { registry, name, .. } in &job.crates {
+                let head = tx.get::<CrateHead>(&CrateHead::key_of(registry, &name.canonical())).await?;
+                let head = head.ok_or_else(|| no_such_crate(name.as_str()))?;
+                self.require_trust(&mut tx, &head, &job).await?;
+            }
             // Reading may be asked for again: some CI systems give a job one token for all of its commands.
             if *wish == JobWish::Publish {
                 if tx.get::<Spent>(&Spent::key_of(&spent.digest)).await?.is_some() {
@@ -205,9 +217,40 @@ impl Holdfast {
         }
     }
 
+    /// Refuses a job whose rule was taken away since, and one of a crate that nobody stands for any more: rules of
+    /// somebody who was let go would let them in by their CI. Until the commit, both stay.
+    pub(crate) async fn require_trust(&self, tx: &mut Tx, head: &CrateHead, job: &Job) -> Result<()> {
+        let (name, digest) = (&head.name, job.rule_of(&head.registry, &head.name));
+        if !head.trusts.iter().any(|rule| digest == Some(&rule.digest())) {
+            let job = &job.name;
+            return Err(Error::new(
+                Kind::Forbidden,
+                format!("the crate `{name}` does not trust the job `{job}` any more"),
+            ));
+        }
+        for owner in &head.owners {
+            let stands = match owner {
+                Principal::User(login) => {
+                    let user = tx.get::<User>(&User::key_of(login)).await?;
+                    user.is_some_and(|user| !user.disabled && !user.leaving)
+                }
+                Principal::Team(team) => is_present_team(tx, team).await?,
+            };
+            if stands {
+                return Ok(());
+            }
+        }
+        Err(Error::new(
+            Kind::Forbidden,
+            format!(
+                "every owner of the crate `{name}` is disabled; an admin adds one who answers for its jobs"
+            ),
+        ))
+    }
+
     /// The rules about the jobs of an issuer that matter for a wish.
-    async fn rules_about(&self, issuer: &str, wish: &JobWish) -> Result<Vec<PlacedRule>> {
-        let mut pages = Pages::new(&*self.store, trust_part(issuer));
+    async fn rules_about(&self, issuer: &IssuerUrl, wish: &JobWish) -> Result<Vec<PlacedRule>> {
+        let mut pages = Pages::new(&*self.store, trust_part(issuer.as_str()));
         let mut rules = Vec::new();
         while let Some(docs) = pages.next_docs().await? {
             for doc in docs {
@@ -226,7 +269,8 @@ impl Holdfast {
     }
 
     /// An issuer with the keys that it published of late.
-    fn issuer(&self, name: &str) -> Result<Arc<Issuer>> {
+    fn issuer(&self, name: &IssuerUrl) -> Result<Arc<Issuer>> {
+        let name = name.as_str();
         let mut issuers = self.issuers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(issuer) = issuers.get(name) {
             return Ok(issuer.clone());
@@ -243,11 +287,43 @@ impl Holdfast {
         Ok(issuer)
     }
 
+    /// Refuses rules that cannot be. One that stands already may stay although its issuer is let in no more, so
+    /// that the others can be changed.
+    fn check_trust(&self, trust: &Trust, before: &[TrustRule]) -> Result<()> {
+        if trust.rules.len() > MAX_RULES {
+            return Err(Error::new(
+                Kind::TooMany,
+                format!("there are at most {MAX_RULES} trust rules in a place"),
+            ));
+        }
+        if trust.only && trust.rules.is_empty() {
+            return Err(Error::invalid(
+                "a crate that is left to trusted jobs alone needs a rule about a job",
+            ));
+        }
+        let new = trust.rules.iter().filter(|rule| !before.contains(rule));
+        new.map(TrustRule::issuer).try_for_each(|issuer| self.require_let_in(&issuer))
+    }
+
+    /// Refuses an issuer that the operator has not let in: whoever writes a rule decides what the server asks for
+    /// keys, and could have it ask anything in the network that it stands in.
+    fn require_let_in(&self, issuer: &IssuerUrl) -> Result<()> {
+        if self.settings.trusted_issuers.iter().any(|pattern| pattern.takes(issuer)) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Forbidden,
+            format!(
+                "this server takes no jobs of `{issuer}`; its option `trusted-issuers` would have to name it"
+            ),
+        ))
+    }
+
     fn job_token(&self, job: Job, wish: &JobWish, now: Timestamp) -> (Token, TokenSecret) {
         let secret = TokenSecret::from_entropy(self.outside.entropy());
         let (endpoints, registries, lifetime) = match wish {
             JobWish::Publish => {
-                let registries = job.crates.iter().map(|(registry, _)| registry.clone()).collect();
+                let registries = job.crates.iter().map(|trusting| trusting.registry.clone()).collect();
                 (BTreeSet::from([Endpoint::PublishUpdate]), registries, PUBLISH)
             }
             JobWish::Read(registry) => {
@@ -306,8 +382,11 @@ fn job(rules: &[PlacedRule], claims: &Claims) -> Result<Job> {
         match rule.check(claims.as_map()) {
             Ok(()) => {
                 is_trusted = true;
-                crates.extend(krate.clone().map(|krate| (registry.clone(), krate)));
+                let trusting = |name| Trusting { registry: registry.clone(), name, rule: rule.digest() };
+                crates.extend(krate.clone().map(trusting));
             }
+            // Whom a crate trusts, and that there is such a crate, is no matter of everybody with a job somewhere.
+            Err(_) if !rule.is_about(claims.as_map()) => {}
             Err(mismatch) => {
                 let place = krate.as_ref().map_or_else(String::new, |krate| format!("/{krate}"));
                 refusals.push(format!("`{registry}{place}`: {mismatch}"));
@@ -315,8 +394,17 @@ fn job(rules: &[PlacedRule], claims: &Claims) -> Result<Job> {
         }
     }
     if is_trusted {
-        crates.dedup();
+        crates.dedup_by(|one, other| (&one.registry, &one.name) == (&other.registry, &other.name));
         return Ok(Job { name: job_name(claims), crates });
+    }
+    if refusals.is_empty() {
+        let job = job_name(claims);
+        return Err(Error::new(
+            Kind::Forbidden,
+            format!(
+                "no rule is about `{job}`; an owner compares that with what `holdfast crate trust` shows"
+            ),
+        ));
     }
     let more = if refusals.len() > NAMED { "; and more" } else { "" };
     refusals.truncate(NAMED);
@@ -338,19 +426,6 @@ fn run(claims: &Claims) -> String {
     run.map_or_else(String::new, |run| run.chars().filter(|c| !c.is_control()).take(100).collect())
 }
 
-fn check(trust: &Trust) -> Result<()> {
-    if trust.rules.len() > MAX_RULES {
-        return Err(Error::new(
-            Kind::TooMany,
-            format!("there are at most {MAX_RULES} trust rules in a place"),
-        ));
-    }
-    if trust.only && trust.rules.is_empty() {
-        return Err(Error::invalid("a crate that is left to trusted jobs alone needs a rule about a job"));
-    }
-    Ok(())
-}
-
 fn words(trust: &Trust) -> String {
     let rules = serde_json::to_string(&trust.rules).unwrap_or_default();
     if trust.only { format!("only {rules}") } else { rules }
@@ -360,8 +435,7 @@ fn refused(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(Kind::Forbidden, format!("the job's token is refused: {error}"))
 }
 
-fn nobody_trusts(issuer: &str, wish: &JobWish) -> Error {
-    let issuer: String = issuer.chars().take(200).collect();
+fn nobody_trusts(issuer: &IssuerUrl, wish: &JobWish) -> Error {
     Error::new(
         Kind::Forbidden,
         match wish {

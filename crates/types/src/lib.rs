@@ -35,7 +35,7 @@ pub use token::{
 };
 pub use trust::{
     BUILDKITE_ISSUER, BuildkiteTrust, ClaimName, ClaimPattern, ClaimText, CustomTrust, CustomTrustError,
-    ForgejoTrust, GITHUB_ISSUER, GITLAB_ISSUER, GitRef, GithubTrust, GitlabTrust, IssuerUrl, Mismatch,
-    ProjectPath, Slug, TrustRule, TrustTextError, WorkflowFile,
+    ForgejoTrust, GITHUB_ISSUER, GITLAB_ISSUER, GitRef, GithubTrust, GitlabTrust, IssuerPattern, IssuerUrl,
+    Mismatch, ProjectPath, Slug, TrustRule, TrustTextError, WorkflowFile,
 };
 pub use version::{PartialVersion, Version, VersionError, VersionKey, VersionReq};

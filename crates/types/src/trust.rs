@@ -9,6 +9,7 @@ mod requirement;
 mod tests;
 mod text;
 
+use crate::Sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use std::collections::BTreeMap;
 pub use requirement::Mismatch;
 use requirement::{Requirement, Wanted};
 pub use text::{
-    ClaimName, ClaimPattern, ClaimText, IssuerUrl, ProjectPath, Slug, TrustTextError, WorkflowFile,
+    ClaimName, ClaimPattern, ClaimText, IssuerPattern, IssuerUrl, ProjectPath, Slug, TrustTextError,
+    WorkflowFile,
 };
 
 /// Where the tokens of GitHub's own runners come from. A GitHub Enterprise Server has
@@ -28,6 +30,22 @@ pub const GITLAB_ISSUER: &str = "https://gitlab.com";
 
 /// Where the tokens of Buildkite come from, for all organizations.
 pub const BUILDKITE_ISSUER: &str = "https://agent.buildkite.com";
+
+/// Where the tokens of public CI systems come from, each an [`IssuerPattern`].
+const PUBLIC_ISSUERS: &[&str] = &[
+    GITHUB_ISSUER,
+    // An enterprise on GitHub may have its name in its issuer.
+    "https://token.actions.githubusercontent.com/*",
+    GITLAB_ISSUER,
+    BUILDKITE_ISSUER,
+    "https://codeberg.org/api/actions",
+    "https://oidc.circleci.com/org/*",
+    "https://api.bitbucket.org/2.0/workspaces/*/pipelines-config/identity/oidc",
+];
+
+/// Sources of pipelines on GitLab whose `ref` is the name that somebody gave the branch of a merge request, in a
+/// fork maybe.
+const MERGE_REQUESTS: &[&str] = &["merge_request_event", "external_pull_request_event"];
 
 /// Events by which somebody else's change starts a workflow with the rights of the repository.
 const FOREIGN_EVENTS: &[&str] = &["pull_request_target", "workflow_run"];
@@ -58,17 +76,17 @@ pub struct GithubTrust {
     /// The user or organization.
     pub owner: Slug,
     /// The owner's number, so that whoever takes a name that became free is not trusted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<u64>,
     /// The repository, without its owner.
     pub repository: Slug,
     /// The file in `.github/workflows` that is started; not one that it calls.
     pub workflow: WorkflowFile,
     /// The environment that the job must run in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<ClaimText>,
     /// The branch or tag that the workflow must run for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub git_ref: Option<GitRef>,
 }
 
@@ -82,16 +100,16 @@ pub struct GitlabTrust {
     /// The project with its groups.
     pub project: ProjectPath,
     /// The number of its namespace, so that whoever takes a name that became free is not trusted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace_id: Option<u64>,
     /// The file that defines the pipeline, `.gitlab-ci.yml` mostly.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<ProjectPath>,
     /// The environment that the job must deploy to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<ClaimText>,
     /// The branch or tag that the pipeline must run for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub git_ref: Option<GitRef>,
 }
 
@@ -104,14 +122,14 @@ pub struct ForgejoTrust {
     /// The user or organization.
     pub owner: Slug,
     /// The owner's number, which newer versions of Forgejo tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<u64>,
     /// The repository, without its owner.
     pub repository: Slug,
     /// The file in `.forgejo/workflows`, `.gitea/workflows` or `.github/workflows`.
     pub workflow: WorkflowFile,
     /// The branch or tag that the workflow must run for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub git_ref: Option<GitRef>,
 }
 
@@ -125,10 +143,10 @@ pub struct BuildkiteTrust {
     /// The pipeline.
     pub pipeline: Slug,
     /// The key of the step that publishes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<ClaimText>,
     /// The branch or tag that is built.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub git_ref: Option<GitRef>,
 }
 
@@ -200,14 +218,19 @@ impl From<CustomTrust> for CustomFields {
 
 impl TrustRule {
     /// Whose tokens count, exactly as they say it in `iss`.
-    pub fn issuer(&self) -> &str {
+    pub fn issuer(&self) -> IssuerUrl {
         match self {
-            TrustRule::Github(trust) => trust.issuer.as_str(),
-            TrustRule::Gitlab(trust) => trust.issuer.as_str(),
-            TrustRule::Forgejo(trust) => trust.issuer.as_str(),
-            TrustRule::Buildkite(_) => BUILDKITE_ISSUER,
-            TrustRule::Custom(CustomTrust(trust)) => trust.issuer.as_str(),
+            TrustRule::Github(trust) => trust.issuer.clone(),
+            TrustRule::Gitlab(trust) => trust.issuer.clone(),
+            TrustRule::Forgejo(trust) => trust.issuer.clone(),
+            TrustRule::Buildkite(_) => issuer_of(BUILDKITE_ISSUER),
+            TrustRule::Custom(CustomTrust(trust)) => trust.issuer.clone(),
         }
+    }
+
+    /// What tells it from every other rule.
+    pub fn digest(&self) -> Sha256 {
+        Sha256::of(serde_json::to_string(self).expect("it has string keys only").as_bytes())
     }
 
     /// Whether a job with these claims may publish; otherwise the first claim that differs.
@@ -215,8 +238,21 @@ impl TrustRule {
         self.requirements().iter().try_for_each(|requirement| requirement.check(claims))
     }
 
+    /// Whether it is about the repository, project or pipeline that a job is of, so that what else differs is that
+    /// job's business. Others may not learn who trusts whom. A custom rule does not say where such a job is of; it is
+    /// about all jobs of an issuer that is not the public's.
+    pub fn is_about(&self, claims: &Map<String, Value>) -> bool {
+        let places = match self {
+            TrustRule::Github(_) | TrustRule::Gitlab(_) | TrustRule::Forgejo(_) => 1,
+            TrustRule::Buildkite(_) => 2,
+            TrustRule::Custom(CustomTrust(trust)) => return !IssuerPattern::public().takes(&trust.issuer),
+        };
+        // After the issuer, the place comes first.
+        self.requirements().iter().skip(1).take(places).all(|place| place.check(claims).is_ok())
+    }
+
     fn requirements(&self) -> Vec<Requirement> {
-        let issuer = Requirement::new("iss", Wanted::Exactly(self.issuer().to_owned()));
+        let issuer = Requirement::exactly("iss", self.issuer());
         let more = match self {
             TrustRule::Github(trust) => trust.requirements(),
             TrustRule::Gitlab(trust) => trust.requirements(),
@@ -230,24 +266,13 @@ impl TrustRule {
 
 impl GithubTrust {
     fn requirements(&self) -> Vec<Requirement> {
-        let repository = format!("{}/{}", self.owner, self.repository);
-        let workflow = Wanted::Workflow {
-            repository: repository.clone(),
-            folders: &[".github/workflows"],
-            file: self.workflow.to_string(),
-        };
-        let mut all = vec![
-            Requirement::new("repository", Wanted::IgnoringCase(repository)),
-            Requirement::new("workflow_ref", workflow),
-            Requirement::new("event_name", Wanted::NoneOf(FOREIGN_EVENTS)),
-        ];
-        all.extend(self.owner_id.map(|id| Requirement::exactly("repository_owner_id", id)));
-        let environment = self.environment.as_ref();
-        all.extend(environment.map(|name| {
+        let GithubTrust { owner, owner_id, repository, workflow, git_ref, .. } = self;
+        let folders = &[".github/workflows"];
+        let mut all = of_workflow(owner, *owner_id, repository, folders, workflow, git_ref.as_ref());
+        all.extend(self.environment.as_ref().map(|name| {
             // GitHub takes `Release` and `release` for one environment.
             Requirement::new("environment", Wanted::IgnoringCase(name.to_string()))
         }));
-        all.extend(self.git_ref.as_ref().map(GitRef::full));
         all
     }
 }
@@ -266,7 +291,11 @@ impl GitlabTrust {
                 GitRef::Branch(name) => ("branch", name),
                 GitRef::Tag(name) => ("tag", name),
             };
-            [Requirement::exactly("ref_type", kind), Requirement::new("ref", Wanted::Pattern(name.clone()))]
+            [
+                Requirement::exactly("ref_type", kind),
+                Requirement::new("ref", Wanted::Pattern(name.clone())),
+                Requirement::new("pipeline_source", Wanted::NoneOf(MERGE_REQUESTS)),
+            ]
         }));
         all
     }
@@ -274,20 +303,9 @@ impl GitlabTrust {
 
 impl ForgejoTrust {
     fn requirements(&self) -> Vec<Requirement> {
-        let repository = format!("{}/{}", self.owner, self.repository);
-        let workflow = Wanted::Workflow {
-            repository: repository.clone(),
-            folders: &[".forgejo/workflows", ".gitea/workflows", ".github/workflows"],
-            file: self.workflow.to_string(),
-        };
-        let mut all = vec![
-            Requirement::new("repository", Wanted::IgnoringCase(repository)),
-            Requirement::new("workflow_ref", workflow),
-            Requirement::new("event_name", Wanted::NoneOf(FOREIGN_EVENTS)),
-        ];
-        all.extend(self.owner_id.map(|id| Requirement::exactly("repository_owner_id", id)));
-        all.extend(self.git_ref.as_ref().map(GitRef::full));
-        all
+        let ForgejoTrust { owner, owner_id, repository, workflow, git_ref, .. } = self;
+        let folders = &[".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
+        of_workflow(owner, *owner_id, repository, folders, workflow, git_ref.as_ref())
     }
 }
 
@@ -324,6 +342,27 @@ impl GitRef {
         };
         Requirement::new("ref", Wanted::Pattern(pattern))
     }
+}
+
+/// What GitHub says of a workflow, and Forgejo after it.
+fn of_workflow(
+    owner: &Slug,
+    owner_id: Option<u64>,
+    repository: &Slug,
+    folders: &'static [&'static str],
+    file: &WorkflowFile,
+    git_ref: Option<&GitRef>,
+) -> Vec<Requirement> {
+    let repository = format!("{owner}/{repository}");
+    let file = Wanted::Workflow { repository: repository.clone(), folders, file: file.to_string() };
+    let mut all = vec![
+        Requirement::new("repository", Wanted::IgnoringCase(repository)),
+        Requirement::new("workflow_ref", file),
+        Requirement::new("event_name", Wanted::NoneOf(FOREIGN_EVENTS)),
+    ];
+    all.extend(owner_id.map(|id| Requirement::exactly("repository_owner_id", id)));
+    all.extend(git_ref.map(GitRef::full));
+    all
 }
 
 fn issuer_of(text: &str) -> IssuerUrl {

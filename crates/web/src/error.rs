@@ -13,8 +13,9 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTI
 use http::{HeaderValue, StatusCode};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Seconds after which to try again what is too much or not available now. Cargo waits at most 10.
+/// Seconds after which to try again where nobody knows better. Cargo waits at most 10.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
 /// A request that was not carried out.
@@ -60,6 +61,18 @@ pub(crate) fn status_of(kind: Kind) -> StatusCode {
         Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// When to try again what is too much or not available now: in whole seconds, and never too soon.
+pub(crate) fn retry_after(status: StatusCode, wait: Option<Duration>) -> Option<HeaderValue> {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            Some(wait.map_or(RETRY_SECONDS, |wait| {
+                HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+            }))
+        }
+        _ => None,
     }
 }
 
@@ -140,8 +153,8 @@ impl Failure {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS = self.status {
-            headers.insert(RETRY_AFTER, RETRY_SECONDS);
+        if let Some(seconds) = retry_after(self.status, self.error.wait()) {
+            headers.insert(RETRY_AFTER, seconds);
         }
         if let Some(allowed) = &self.allowed {
             headers.insert(ALLOW, allowed.clone());
@@ -184,6 +197,22 @@ impl IntoResponse for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn waits_are_rounded_up() {
+        let (busy, down) = (StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE);
+        for (status, millis, seconds) in [
+            (busy, Some(899_001), Some("900")),
+            (busy, Some(14_000), Some("14")),
+            (busy, Some(1), Some("1")),
+            (busy, None, Some("2")),
+            (down, None, Some("2")),
+            (StatusCode::FORBIDDEN, Some(1000), None),
+        ] {
+            let header = retry_after(status, millis.map(Duration::from_millis));
+            assert_eq!(header.as_ref().map(|value| value.to_str().expect("digits")), seconds, "{millis:?}");
+        }
+    }
 
     #[test]
     fn shapes() {

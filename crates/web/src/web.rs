@@ -6,6 +6,7 @@ use crate::error::{Failure, Shape};
 use crate::extract::Origin;
 use crate::hot::Hot;
 use crate::layers::{Class, HttpMetrics, Line, RequestIds, guarded};
+use crate::pages::arrival;
 use crate::routes;
 use crate::settings::WebSettings;
 use axum::Router;
@@ -151,10 +152,14 @@ impl Web {
         parts.extensions.insert(origin.clone());
         let (method, class) = (parts.method.clone(), Class::of(&parts.method, &path));
         let has_credentials = parts.headers.contains_key(AUTHORIZATION);
+        let detour = arrival::detour(&parts, &origin);
         // An upload has limits of its own.
         let limit = (class != Class::Publish).then_some(shared.settings.request_timeout);
         let request = Request::from_parts(parts, Body::new(body));
-        let answer = guarded(limit, pin!(self.routes.clone().oneshot(request))).await.and_then(unrouted);
+        let answer = match detour {
+            Some(page) => Ok(page.map(WebBody::Routed)),
+            None => guarded(limit, pin!(self.routes.clone().oneshot(request))).await.and_then(unrouted),
+        };
         let asked =
             Asked { class, method: &method, path: &path, client: origin.client(), has_credentials, began };
         shared.finish(&asked, answer, || origin.known_base().cloned())

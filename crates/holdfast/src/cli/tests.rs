@@ -44,6 +44,7 @@ fn every_command_of_the_contract_is_accepted() {
         "user invite",
         "user invite --role reader --team core --team docs --note Bob --expires 7d --json",
         "user invitations --json",
+        "user uninvite 0123abcd",
         "user list --json",
         "user disable alice",
         "user enable alice",

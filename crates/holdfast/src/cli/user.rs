@@ -43,6 +43,11 @@ pub enum UserCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Withdraw an invitation that nobody has accepted yet
+    Uninvite {
+        /// The invitation, as `user invitations` names it
+        id: String,
+    },
     /// Let somebody whom a provider of sign-in knows be a user
     Link {
         /// The user

@@ -64,6 +64,10 @@ pub(super) async fn run(
         }
         UserCommand::Invite(invite) => welcome::invite(invite, config, holdfast, terminal).await,
         UserCommand::Invitations { json } => welcome::invitations(json, holdfast, terminal).await,
+        UserCommand::Uninvite { id } => {
+            holdfast.withdraw_invitation(&actor, &parse(&id)?).await?;
+            terminal.line(format!("withdrew `{id}`"))
+        }
         UserCommand::Link { name, issuer, subject } => {
             holdfast.link_identity(&actor, &parse(&name)?, &issuer, &subject).await?;
             terminal.line(format!("`{subject}` of `{issuer}` signs in as `{name}`"))

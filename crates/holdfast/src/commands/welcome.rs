@@ -54,8 +54,8 @@ pub(super) async fn invite(
     }
     terminal.line(link)?;
     terminal.hint(&format!(
-        "this is shown once; whoever has it makes one account, until {}",
-        invitation.expires_at
+        "this is shown once; whoever has it makes one account, until {}; `holdfast user uninvite {}` withdraws it",
+        invitation.expires_at, invitation.digest
     ));
     Ok(())
 }
@@ -70,10 +70,11 @@ pub(super) async fn invitations(
     if json {
         return terminal.json(&invitations.iter().map(invitation_json).collect::<Vec<_>>());
     }
-    let mut table = Table::new(["for", "role", "teams", "by", "since", "until"]);
+    let mut table = Table::new(["id", "for", "role", "teams", "by", "since", "until"]);
     for invitation in &invitations {
         let teams: Vec<&str> = invitation.teams.iter().map(AsRef::as_ref).collect();
         table.row([
+            &invitation.digest.to_string(),
             &invitation.note,
             invitation.role.as_str(),
             &teams.join(", "),

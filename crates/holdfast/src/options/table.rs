@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use holdfast_types::IssuerPattern;
+
 use super::resolve::Resolver;
 use super::spec::{OptionSpec, Section};
 use super::values::{
@@ -69,8 +71,7 @@ options! {
     /// the address is taken from each request.
     public_url: Option<PublicUrl> => OptionSpec::new(Section::Network, "public-url", "URL");
 
-    /// Proxies whose `Forwarded` and `X-Forwarded-*` headers are believed, separated by commas. By default
-    /// none is.
+    /// Proxies whose `X-Forwarded-*` headers are believed, separated by commas. By default none is.
     trusted_proxies: Vec<IpRange> => OptionSpec::new(Section::Network, "trusted-proxies", "RANGES");
 
     /// Longest time that a request may take without making progress.
@@ -155,13 +156,19 @@ options! {
     /// GitHub, other OAuth 2.0, LDAP. The page `operate/sign-in` of the manual shows what stands in it.
     providers: Option<PathBuf> => OptionSpec::new(Section::Access, "providers", "FILE");
 
+    /// Issuers whose CI jobs may be trusted to publish or read without a secret, separated by commas. `public`
+    /// stands for GitHub, gitlab.com and more, which the page `operate/ci` of the manual lists; keep it when you
+    /// add your own. No other issuer is ever asked for its keys, whatever rule an owner writes.
+    trusted_issuers: Vec<IssuerPattern> =>
+        OptionSpec::new(Section::Access, "trusted-issuers", "ISSUERS").default("public");
+
     /// Time after which a new token ends when whoever makes it does not say. Without it such a token works
     /// for as long as `token-max-lifetime` lets it.
     token_default_lifetime: Option<Duration> =>
         OptionSpec::new(Section::Access, "token-default-lifetime", "DURATION");
 
     /// Longest time after which a new token ends; without it a token may work for ever. Tokens that were made
-    /// before are not changed.
+    /// before are not changed. Signed-in devices and registered keys end after it too.
     token_max_lifetime: Option<Duration> =>
         OptionSpec::new(Section::Access, "token-max-lifetime", "DURATION");
 

@@ -1,11 +1,13 @@
 //! The authorization code grant of RFC 6749, section 4.1, with PKCE: the same for every provider.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{BadAnswer, Flow, SignInError};
+use super::config::filled;
+use super::{BadAnswer, ConfigError, Flow, SignInError};
 use crate::client::Cause;
-use crate::{Client, Secret};
+use crate::{Client, Secret, Unavailable};
 
 /// How we prove to a provider who we are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -20,10 +22,9 @@ pub enum ClientAuth {
 
 /// What a provider knows us by.
 pub(super) struct CodeClient {
-    pub(super) client: Client,
-    pub(super) id: String,
-    /// `None` for a public client.
-    pub(super) secret: Option<Secret>,
+    client: Client,
+    id: String,
+    secret: Option<Secret>,
 }
 
 /// What a code is worth.
@@ -42,6 +43,21 @@ struct TokenAnswer {
 }
 
 impl CodeClient {
+    /// Without a secret, a public client.
+    pub(super) fn new(
+        client: &Client,
+        id: String,
+        secret: Option<Secret>,
+    ) -> Result<CodeClient, ConfigError> {
+        filled("client-id", &id)?;
+        Ok(CodeClient { client: client.clone(), id, secret })
+    }
+
+    /// The audience of its ID tokens.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Where the browser goes.
     pub(super) fn authorize(
         &self,
@@ -102,6 +118,15 @@ impl CodeClient {
         let kind = answer.token_type.as_deref().unwrap_or("bearer");
         let access = answer.access_token.filter(|_| kind.eq_ignore_ascii_case("bearer"));
         Ok(Tokens { access: access.ok_or(BadAnswer::NoAccessToken)?, id: answer.id_token })
+    }
+
+    /// What is at `url` for somebody who has these tokens.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        tokens: &Tokens,
+    ) -> Result<T, Unavailable> {
+        self.client.get_as(url, &tokens.access).await
     }
 }
 

@@ -6,11 +6,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::code::{CodeClient, Tokens, subject};
-use super::config::{address, filled};
-use super::{Callback, ClientAuth, ConfigError, Flow, GithubConfig, SignInError};
+use super::code::{CodeClient, Tokens};
+use super::config::address;
+use super::oauth::Oauth;
+use super::{ClientAuth, ConfigError, GithubConfig};
 use crate::person::{ClaimNames, EmailTrust};
-use crate::{Claims, Client, Person, Unavailable};
+use crate::{Client, Person, Unavailable};
 
 /// How many entries a page has at most.
 const PAGE: usize = 100;
@@ -18,11 +19,8 @@ const PAGE: usize = 100;
 /// How many pages are read: nobody is in more organisations than that.
 const PAGES: usize = 10;
 
+/// What GitHub tells of a person beside who it is.
 pub(super) struct Github {
-    issuer: String,
-    client: CodeClient,
-    authorize: Url,
-    token: Url,
     api: String,
     has_groups: bool,
 }
@@ -46,67 +44,68 @@ struct Team {
     organization: Organization,
 }
 
+/// Where GitHub has what, and how it calls it.
+pub(super) fn oauth(config: GithubConfig, client: &Client) -> Result<Oauth, ConfigError> {
+    let issuer = config.url.trim_end_matches('/').to_owned();
+    let api = config.api_url.unwrap_or_else(|| match issuer.as_str() {
+        "https://github.com" => "https://api.github.com".to_owned(),
+        own => format!("{own}/api/v3"),
+    });
+    let api = api.trim_end_matches('/').to_owned();
+    let mut scopes = vec!["read:user".to_owned(), "user:email".to_owned()];
+    scopes.extend(config.groups.then(|| "read:org".to_owned()));
+    Ok(Oauth {
+        client: CodeClient::new(client, config.client_id, Some(config.client_secret))?,
+        auth: ClientAuth::Post,
+        user: address("api-url", &format!("{api}/user"))?,
+        authorize: address("url", &format!("{issuer}/login/oauth/authorize"))?,
+        token: address("url", &format!("{issuer}/login/oauth/access_token"))?,
+        issuer,
+        scopes,
+        subject: "id".to_owned(),
+        names: ClaimNames { login: Some("login".to_owned()), ..ClaimNames::default() },
+        trust: EmailTrust::Word,
+        more: Some(Github { api, has_groups: config.groups }),
+    })
+}
+
 impl Github {
-    pub(super) fn new(config: GithubConfig, client: &Client) -> Result<Github, ConfigError> {
-        filled("client-id", &config.client_id)?;
-        let issuer = config.url.trim_end_matches('/').to_owned();
-        let api = config.api_url.unwrap_or_else(|| match issuer.as_str() {
-            "https://github.com" => "https://api.github.com".to_owned(),
-            own => format!("{own}/api/v3"),
-        });
-        address("api-url", &api)?;
-        let secret = Some(config.client_secret);
-        Ok(Github {
-            client: CodeClient { client: client.clone(), id: config.client_id, secret },
-            authorize: address("url", &format!("{issuer}/login/oauth/authorize"))?,
-            token: address("url", &format!("{issuer}/login/oauth/access_token"))?,
-            api: api.trim_end_matches('/').to_owned(),
-            issuer,
-            has_groups: config.groups,
-        })
-    }
-
-    pub(super) fn begin(&self, redirect_uri: &Url, flow: &Flow) -> Url {
-        let mut scopes = vec!["read:user".to_owned(), "user:email".to_owned()];
-        scopes.extend(self.has_groups.then(|| "read:org".to_owned()));
-        self.client.authorize(&self.authorize, redirect_uri, &scopes, flow)
-    }
-
-    pub(super) async fn finish(
+    /// Asks for the rest.
+    pub(super) async fn complete(
         &self,
-        redirect_uri: &Url,
-        flow: &Flow,
-        callback: &Callback,
-    ) -> Result<Person, SignInError> {
-        let code = callback.code(None)?;
-        let tokens = self.client.redeem(&self.token, ClientAuth::Post, redirect_uri, flow, code).await?;
-        let claims: Claims = self.client.client.get_as(&self.place("/user"), &tokens.access).await?;
-        let subject = subject(claims.text("id"))?;
-        let names = ClaimNames { login: Some("login".to_owned()), ..ClaimNames::default() };
-        let mut person = names.person(&self.issuer, subject, claims, EmailTrust::Word);
+        person: &mut Person,
+        client: &CodeClient,
+        tokens: &Tokens,
+    ) -> Result<(), Unavailable> {
         // The address of the public profile is one that the person chose to show.
-        let emails: Vec<Email> = self.all("/user/emails", &tokens).await?;
+        let emails: Vec<Email> = self.all("/user/emails", client, tokens).await?;
         if let Some(primary) = emails.into_iter().find(|email| email.primary) {
             person.email_verified = primary.verified;
             person.email = Some(primary.address);
         }
-        person.groups = if self.has_groups { self.groups(&tokens).await? } else { BTreeSet::new() };
-        Ok(person)
+        person.groups = if self.has_groups { self.groups(client, tokens).await? } else { BTreeSet::new() };
+        Ok(())
     }
 
-    async fn groups(&self, tokens: &Tokens) -> Result<BTreeSet<String>, Unavailable> {
-        let organizations: Vec<Organization> = self.all("/user/orgs", tokens).await?;
-        let teams: Vec<Team> = self.all("/user/teams", tokens).await?;
+    async fn groups(&self, client: &CodeClient, tokens: &Tokens) -> Result<BTreeSet<String>, Unavailable> {
+        let organizations: Vec<Organization> = self.all("/user/orgs", client, tokens).await?;
+        let teams: Vec<Team> = self.all("/user/teams", client, tokens).await?;
         let teams = teams.into_iter().map(|team| format!("{}/{}", team.organization.login, team.slug));
         Ok(organizations.into_iter().map(|organization| organization.login).chain(teams).collect())
     }
 
     /// Every entry of a list that comes in pages.
-    async fn all<T: DeserializeOwned>(&self, path: &str, tokens: &Tokens) -> Result<Vec<T>, Unavailable> {
+    async fn all<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        client: &CodeClient,
+        tokens: &Tokens,
+    ) -> Result<Vec<T>, Unavailable> {
         let mut all = Vec::new();
         for number in 1..=PAGES {
-            let url = self.place(&format!("{path}?per_page={PAGE}&page={number}"));
-            let page: Vec<T> = self.client.client.get_as(&url, &tokens.access).await?;
+            let url = format!("{}{path}?per_page={PAGE}&page={number}", self.api);
+            let url: Url = url.parse().expect("the address was taken when the provider was made");
+            let page: Vec<T> = client.ask(&url, tokens).await?;
             let is_last = page.len() < PAGE;
             all.extend(page);
             if is_last {
@@ -114,9 +113,5 @@ impl Github {
             }
         }
         Ok(all)
-    }
-
-    fn place(&self, path: &str) -> Url {
-        format!("{}{path}", self.api).parse().expect("the address was taken when the provider was made")
     }
 }

@@ -6,7 +6,6 @@ use holdfast_types::Timestamp;
 use url::Url;
 
 use super::code::{CodeClient, Tokens, subject};
-use super::config::filled;
 use super::{BadAnswer, Callback, ClientAuth, ConfigError, Flow, OidcConfig, SignInError};
 use crate::issuer::{Issuer, Metadata};
 use crate::jwt::{Algorithm, Jwt};
@@ -25,12 +24,10 @@ impl Oidc {
     pub(super) fn new(config: OidcConfig, client: &Client) -> Result<Oidc, ConfigError> {
         let issuer = Issuer::new(&config.issuer, client)
             .map_err(|source| ConfigError::Address { name: "issuer", source })?;
-        filled("client-id", &config.client_id)?;
+        let client = CodeClient::new(client, config.client_id, config.client_secret)?;
         let mut scopes = ["openid", "profile", "email"].map(str::to_owned).to_vec();
         scopes.extend(config.scopes);
-        let client =
-            CodeClient { client: client.clone(), id: config.client_id, secret: config.client_secret };
-        let trust = if config.trust_email { EmailTrust::All } else { EmailTrust::Word };
+        let trust = EmailTrust::new(config.trust_email);
         Ok(Oidc { issuer, client, scopes, names: config.claims, trust })
     }
 
@@ -72,7 +69,7 @@ impl Oidc {
         let text = tokens.id.as_deref().ok_or(BadAnswer::NoIdToken)?;
         let jwt = Jwt::parse(text).map_err(BadAnswer::IdToken)?;
         let algorithm = jwt.algorithm;
-        let claims = self.issuer.believe(now, &self.client.id, jwt).await?;
+        let claims = self.issuer.believe(now, self.client.id(), jwt).await?;
         if claims.text("nonce").as_deref() != Some(&flow.nonce) {
             return Err(BadAnswer::Nonce.into());
         }
@@ -98,7 +95,7 @@ impl Oidc {
             endpoint.filter(|_| is_lacking(&self.names.email) || is_lacking(&self.names.groups))
         {
             let endpoint = self.issuer.endpoint(Some(endpoint))?;
-            let mut more: Claims = self.client.client.get_as(&endpoint, &tokens.access).await?;
+            let mut more: Claims = self.client.ask(&endpoint, tokens).await?;
             if more.text("sub").as_deref() != Some(subject) {
                 return Err(BadAnswer::OtherSubject.into());
             }

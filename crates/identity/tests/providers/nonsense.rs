@@ -11,12 +11,17 @@ use crate::site::{now, path_of};
 /// What becomes of a token when discovery answers so; `ISSUER` stands for the right name.
 async fn cause(status: u16, discovery: String, keys: String) -> Cause {
     let front = Front::alone();
-    let name = format!("http://{}", front.address());
-    let discovery = discovery.replace("ISSUER", &name);
+    let discovery = discovery.replace("ISSUER", &format!("http://{}", front.address()));
     front.script(move |request| match path_of(request) {
         "/.well-known/openid-configuration" => Act::Answer(status, discovery.clone()),
         _ => Act::Answer(200, keys.clone()),
     });
+    cause_at(&front).await
+}
+
+/// What becomes of a token of an issuer.
+async fn cause_at(front: &Front) -> Cause {
+    let name = format!("http://{}", front.address());
     let issuer = Issuer::new(&name, &Client::new().unwrap()).unwrap();
     let seconds = now().unix_seconds();
     let claims = json!({"iss": name, "aud": "us", "exp": seconds + 60});
@@ -62,6 +67,22 @@ async fn nonsense_is_told_from_bad_tokens() {
         .await;
     check(200, &" ".repeat(1_048_577), "", "it answers with more than 1048576 bytes").await;
     check(200, good, &" ".repeat(10_000_000), "it answers with more than 1048576 bytes").await;
+}
+
+#[tokio::test]
+async fn redirections_are_not_followed() {
+    let server = Front::alone();
+    server.script(|_| Act::Answer(302, String::new()));
+    let front = Front::before(server.address());
+    front.script(|_| {
+        Act::Change(|answer| {
+            let answer = String::from_utf8(answer).unwrap();
+            answer.replace("Connection: close\r\n", "Location: /elsewhere\r\nConnection: close\r\n").into()
+        })
+    });
+    // Whoever followed would come to no end.
+    let cause = cause_at(&front).await;
+    assert!(matches!(cause, Cause::Status(302)), "{cause:?}");
 }
 
 #[tokio::test]

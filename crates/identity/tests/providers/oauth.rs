@@ -142,7 +142,7 @@ async fn people_sign_in_by_anybody() {
     assert!(url.as_str().contains("/authorize?realm=x&response_type=code&client_id=us+%26+them&"), "{url}");
     assert!(url.as_str().ends_with("&scope=me+teams"), "{url}");
     let ann = sign_in(&config).await.unwrap();
-    assert_eq!((ann.issuer, ann.subject.as_str()), (format!("http://{}", front.address()), "7"));
+    assert_eq!((ann.issuer, ann.subject.as_str()), (format!("http://{}/me", front.address()), "7"));
     assert_eq!((ann.login.as_deref(), ann.full_name), (Some("ann"), None));
     assert_eq!((ann.email.as_deref(), ann.email_verified), (Some("ann@example.com"), false));
     assert_eq!(ann.groups, BTreeSet::from(["a".to_owned()]));

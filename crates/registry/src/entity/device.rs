@@ -1,7 +1,7 @@
 //! Devices that ask to be let in (RFC 8628).
 
 use holdfast_store::{Entity, Key};
-use holdfast_types::{Login, Sha256, Timestamp};
+use holdfast_types::{Login, Sha256, Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -30,8 +30,15 @@ pub struct DeviceRequest {
 pub enum Decision {
     /// Nothing yet.
     Open,
-    /// It acts for this user.
-    Approved(Login),
+    /// It acts for this user, if what they decided with still lasts when the device comes.
+    Approved {
+        /// Who.
+        login: Login,
+        /// Their session or access token.
+        by: TokenId,
+        /// The access token that the device ends with; none when they were there in person.
+        parent: Option<TokenId>,
+    },
     /// It does not.
     Denied,
 }

@@ -2,7 +2,7 @@
 
 use super::Role;
 use holdfast_store::{Entity, Key};
-use holdfast_types::{Sha256, TeamName, Timestamp};
+use holdfast_types::{Login, Sha256, TeamName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -17,8 +17,11 @@ pub struct Invitation {
     pub teams: BTreeSet<TeamName>,
     /// For whom, in the words of whoever invites.
     pub note: String,
-    /// By whom.
+    /// By whom, in words.
     pub created_by: String,
+    /// By which account; none for the operator. It is open while they are an admin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inviter: Option<Login>,
     /// Since when.
     pub created_at: Timestamp,
     /// Until when.

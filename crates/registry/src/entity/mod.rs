@@ -27,7 +27,7 @@ pub use server::ServerRecord;
 pub use signing_key::SigningKey;
 pub use spent::Spent;
 pub use team::{Membership, Team};
-pub use token::{Bound, Former, Holder, Job, Purpose, Token, TokenUse};
+pub use token::{Bound, Former, Holder, Job, Purpose, Token, TokenUse, Trusting};
 pub use trust::{MAX_RULES, PlacedRule, trust_part};
 pub use user::{Role, User};
 pub use version::{Removal, Version};

@@ -3,7 +3,7 @@
 use super::entry;
 use holdfast_identity::signed::{KeyId, PublicKey};
 use holdfast_store::{Entity, Key};
-use holdfast_types::{Login, Timestamp};
+use holdfast_types::{Login, Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 
 /// A registered key. Revoking deletes it.
@@ -16,6 +16,9 @@ pub struct SigningKey {
     /// What its tokens must say in `sub`; nothing when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The access token that it was registered with, with which it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<TokenId>,
     /// Since when.
     pub created_at: Timestamp,
 }

@@ -62,14 +62,32 @@ pub enum Holder {
 pub struct Job {
     /// What it calls itself, for the log: `github:acme/app release.yml`.
     pub name: String,
-    /// The crates that trust it; none for a job that may only read.
-    pub crates: Vec<(RegistryName, CrateName)>,
+    /// The crates that trusted it when it came; none for a job that may only read.
+    pub crates: Vec<Trusting>,
+}
+
+/// A crate that trusts a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trusting {
+    /// Where it is.
+    pub registry: RegistryName,
+    /// What it is called.
+    pub name: CrateName,
+    /// By which rule: [`TrustRule::digest`].
+    pub rule: Sha256,
 }
 
 impl Job {
+    /// The rule by which a crate trusts it; none if the crate does not.
+    pub fn rule_of(&self, registry: &RegistryName, krate: &CrateName) -> Option<&Sha256> {
+        let found =
+            self.crates.iter().find(|trusting| trusting.registry == *registry && trusting.name == *krate);
+        found.map(|trusting| &trusting.rule)
+    }
+
     /// Whether a crate trusts it.
     pub fn may_publish(&self, registry: &RegistryName, krate: &CrateName) -> bool {
-        self.crates.iter().any(|(place, name)| place == registry && name == krate)
+        self.rule_of(registry, krate).is_some()
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn trusted(
     let place =
         krate.map_or_else(|| registry.to_string(), |krate| format!("{registry}/{}", krate.canonical()));
     let placed = |(number, rule): (usize, &TrustRule)| {
-        let key = Key::new(trust_part(rule.issuer()), format!("{place}/{number}"));
+        let key = Key::new(trust_part(rule.issuer().as_str()), format!("{place}/{number}"));
         let rule = PlacedRule { registry: registry.clone(), krate: krate.cloned(), rule: rule.clone() };
         (key, serde_json::to_string(&rule).expect("it has string keys only"))
     };

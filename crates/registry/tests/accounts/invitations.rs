@@ -217,3 +217,25 @@ async fn making_accounts_is_bounded() {
     }
     refused(world.holdfast.register(account("one-more"), browser()).await, Kind::TooMany, "too many");
 }
+
+#[tokio::test]
+async fn an_invitation_is_open_while_its_inviter_is_an_admin() {
+    let world = World::new().await;
+    world.add("mallory", Role::Admin).await;
+    let mallory = world.actor("mallory").await;
+    let secret =
+        world.holdfast.invite(&mallory, NewInvitation { role: Role::Admin, ..new() }).await.unwrap().1;
+    let refused = async || {
+        let result = world.holdfast.accept_invitation(&secret, account("bob"), browser()).await;
+        world
+            .refused(result, Kind::NotFound, "anonymous invitation-accept bob", "unknown, used or over")
+            .await;
+    };
+    world.holdfast.disable_user(&world.operator, &v("mallory")).await.unwrap();
+    refused().await;
+    world.holdfast.enable_user(&world.operator, &v("mallory")).await.unwrap();
+    world.holdfast.set_user_role(&world.operator, &v("mallory"), Role::Maintainer).await.unwrap();
+    refused().await;
+    world.holdfast.set_user_role(&world.operator, &v("mallory"), Role::Admin).await.unwrap();
+    world.holdfast.accept_invitation(&secret, account("bob"), browser()).await.unwrap();
+}

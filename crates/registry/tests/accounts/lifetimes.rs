@@ -1,8 +1,8 @@
 //! How long new tokens work: as asked, as set by default, and never longer than the maximum.
 
-use crate::world::{World, new_token, settings};
+use crate::world::{World, new_token, refused, settings};
 use holdfast_registry::entity::Role;
-use holdfast_registry::{Kind, NewToken, Settings};
+use holdfast_registry::{DeviceAnswer, Kind, NewToken, Settings};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -40,4 +40,28 @@ async fn the_default_and_the_maximum() {
     assert!(refusal.contains("at most 2 days"), "{refusal}");
     let refusal = hours(None, Some(5), Some(6)).await.unwrap_err();
     assert!(refusal.contains("at most 5 hours"), "{refusal}");
+}
+
+#[tokio::test]
+async fn devices_end_with_the_longest_time_of_tokens() {
+    let week = Duration::from_hours(24 * 7);
+    let world = World::with(Settings { token_max_lifetime: Some(week), ..settings() }).await;
+    world.add_with_password("alice", "correct horse").await;
+    let alice = world.at_browser(&world.session("alice", "correct horse").await).await.unwrap();
+    let holdfast = &world.holdfast;
+    let start = holdfast.begin_device("a laptop", None).await.unwrap();
+    holdfast.decide_device(&alice, &start.user_code, true).await.unwrap();
+    let DeviceAnswer::Tokens(mut tokens) = holdfast.claim_device(&start.secret, None).await.unwrap() else {
+        panic!("the device is not let in");
+    };
+    for _ in 0..6 {
+        world.outside.advance(Duration::from_hours(24));
+        tokens = holdfast.refresh_device(&tokens.refresh, None).await.unwrap().expect("it is in use");
+    }
+    world.outside.advance(Duration::from_hours(23) + Duration::from_mins(30));
+    let last = holdfast.refresh_device(&tokens.refresh, None).await.unwrap().expect("half an hour is left");
+    assert!(holdfast.authenticate(&last.access, None).await.is_ok());
+    world.outside.advance(Duration::from_mins(30));
+    refused(holdfast.authenticate(&last.access, None).await, Kind::Unauthenticated, "not valid");
+    assert!(holdfast.refresh_device(&last.refresh, None).await.unwrap().is_none());
 }

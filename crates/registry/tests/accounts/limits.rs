@@ -2,8 +2,8 @@
 
 use crate::world::{World, new_token, v};
 use holdfast_registry::entity::{Role, Token};
-use holdfast_registry::{Kind, NewToken};
-use holdfast_types::{Scopes, TokenId};
+use holdfast_registry::{Act, Actor, Kind, NewToken};
+use holdfast_types::{Scopes, Sha256, TokenId, TokenSecret};
 use std::time::Duration;
 
 #[tokio::test]
@@ -51,4 +51,35 @@ async fn a_token_names_so_many_crates_and_registries() {
             world.refused(made, Kind::Invalid, "operator token-create admin", "at most 100").await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_flood_of_one_sort_leaves_room_for_the_others() {
+    let world = World::new().await;
+    world.add_with_password("alice", "correct horse").await;
+    let (registry, krate) = (v("main"), v("acme"));
+    let limited = Scopes { endpoints: [v("publish-update")].into(), ..Scopes::default() };
+    let (weak, other) = (world.scoped("alice", limited).await, world.actor("alice").await);
+    let bind = async |actor: &Actor| {
+        let act = Act::Publish(v("1.0.0"), Sha256::of(b"acme"));
+        world.holdfast.bind_token(actor, &registry, &krate, &act).await.unwrap().1
+    };
+    let works = async |secret: &TokenSecret| world.holdfast.authenticate(secret, None).await.is_ok();
+    let kept = bind(&other).await;
+    let oldest = bind(&weak).await;
+    world.outside.advance(Duration::from_secs(1));
+    for _ in 0..Token::MAX_PER_USER {
+        bind(&weak).await;
+    }
+    assert!(!works(&oldest).await && works(&kept).await, "the oldest of the flood made room, and no other");
+
+    // The other sorts have all their places left, and of sessions the oldest go.
+    world.holdfast.create_token(&other, new_token("alice")).await.unwrap();
+    let first = world.session("alice", "correct horse").await;
+    world.outside.advance(Duration::from_secs(1));
+    let second = world.session("alice", "correct horse").await;
+    for _ in 0..Token::MAX_PER_USER - 1 {
+        world.session("alice", "correct horse").await;
+    }
+    assert!(world.at_browser(&first).await.is_none() && world.at_browser(&second).await.is_some());
 }

@@ -6,6 +6,7 @@ mod auditing;
 mod authenticating;
 mod bootstrap;
 mod invitations;
+mod jobs;
 mod keepers;
 mod leaving;
 mod lifetimes;

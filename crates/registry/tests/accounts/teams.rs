@@ -2,7 +2,7 @@
 
 use crate::world::{World, refused, v};
 use holdfast_registry::entity::Role;
-use holdfast_registry::{Actor, Kind};
+use holdfast_registry::{Act, Actor, Kind};
 use holdfast_types::{Endpoint, Scopes};
 
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn teams_are_made_once_and_seen_by_all_accounts() {
     world.refused(again, Kind::Conflict, "admin team-add core", "there is a team `core` already").await;
     holdfast.add_member(&admin, &v("core"), &v("alice")).await.unwrap();
 
-    let scopes = Scopes { endpoints: [Endpoint::Yank].into(), ..Scopes::default() };
+    let scopes = Scopes { endpoints: [Endpoint::Read].into(), ..Scopes::default() };
     for actor in [world.scoped("alice", scopes).await, admin, world.operator.clone()] {
         let teams = holdfast.list_teams(&actor).await.unwrap();
         assert_eq!(teams.iter().map(|team| team.name.as_str()).collect::<Vec<_>>(), ["core", "web"]);
@@ -75,4 +75,46 @@ async fn members_come_and_go() {
     assert_eq!(holdfast.list_members(operator, &core).await.unwrap(), []);
     let removed = holdfast.remove_member(operator, &v("gone"), &alice).await;
     refused(removed, missing, "no team `gone`");
+}
+
+#[tokio::test]
+async fn teams_are_shown_to_those_who_have_an_account() {
+    let world = World::new().await;
+    world.add("alice", Role::Reader).await;
+    world.holdfast.add_team(&world.operator, &v("core")).await.unwrap();
+    let with = |endpoint: &str, krate: Option<&str>| Scopes {
+        endpoints: [v(endpoint)].into(),
+        crates: krate.map(v).into_iter().collect(),
+        ..Scopes::default()
+    };
+    let all = world.actor("alice").await;
+    let bound = {
+        let act = Act::Owners;
+        let (_, secret) = world.holdfast.bind_token(&all, &v("main"), &v("acme"), &act).await.unwrap();
+        world.holdfast.authenticate(&secret, None).await.unwrap()
+    };
+    for (actor, refusal) in [
+        (all, None),
+        (world.scoped("alice", with("read", None)).await, None),
+        (
+            world.scoped("alice", with("yank", None)).await,
+            Some((Kind::Forbidden, "has not the scope `read`")),
+        ),
+        (
+            world.scoped("alice", with("read", Some("acme"))).await,
+            Some((Kind::Forbidden, "the whole server")),
+        ),
+        (bound, Some((Kind::Forbidden, "for one act"))),
+        (Actor::anonymous(None), Some((Kind::Unauthenticated, "needs a token"))),
+    ] {
+        let (teams, members) =
+            (world.holdfast.list_teams(&actor).await, world.holdfast.list_members(&actor, &v("core")).await);
+        match refusal {
+            None => assert_eq!((teams.unwrap().len(), members.unwrap().len()), (1, 0)),
+            Some((kind, words)) => {
+                refused(teams, kind, words);
+                refused(members, kind, words);
+            }
+        }
+    }
 }

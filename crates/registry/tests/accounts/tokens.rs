@@ -1,10 +1,13 @@
 //! Tokens: made, listed, revoked, and never stronger than the one they were made with.
 
 use crate::world::{World, new_token, refused, v};
+use holdfast_identity::signed::PublicKey;
 use holdfast_registry::entity::Role;
 use holdfast_registry::{Actor, Kind, NewToken};
 use holdfast_types::{Scopes, Timestamp, TokenId};
 use std::time::Duration;
+
+const KEY: &str = "k3.public.AmDwjlyf8jAV3gm5Z7Kz9xAOcsKslt_Vwp5v-emjFzBHLCtcANzTaVEghTNEMj9PkQ";
 
 /// Scopes from words: `read acme-* @main` is an operation, a crate pattern and a registry.
 fn scopes(words: &str) -> Scopes {
@@ -212,4 +215,33 @@ async fn every_token_may_end_itself() {
     world.refused(operator, Kind::Invalid, "operator token-revoke ", "not asked with a token").await;
     let nobody = world.holdfast.revoke_current_token(&Actor::anonymous(None)).await;
     world.refused(nobody, Kind::Unauthenticated, "anonymous token-revoke ", "needs a token").await;
+}
+
+/// Whoever stole a token is out when it is revoked, whatever they made with it.
+#[tokio::test]
+async fn what_was_made_with_a_token_ends_with_it() {
+    let world = World::new().await;
+    world.add_with_password("alice", "correct horse").await;
+    let holdfast = &world.holdfast;
+    let (stolen, secret) = holdfast.create_token(&world.operator, new_token("alice")).await.unwrap();
+    let thief = holdfast.authenticate(&secret, None).await.unwrap();
+    let child = holdfast.create_token(&thief, new_token("alice")).await.unwrap().1;
+    let child = holdfast.authenticate(&child, None).await.unwrap();
+    let (_, grandchild) = holdfast.create_token(&child, new_token("alice")).await.unwrap();
+    let key: PublicKey = v(KEY);
+    holdfast.add_key(&child, &v("alice"), key, None).await.unwrap();
+    let session = world.at_browser(&world.session("alice", "correct horse").await).await.unwrap();
+    let (kept, at_browser) = holdfast.create_token(&session, new_token("alice")).await.unwrap();
+    let by_admin = world.token("alice").await;
+    assert!(holdfast.authenticate(&grandchild, None).await.is_ok());
+
+    holdfast.revoke_token(&world.operator, &stolen.id).await.unwrap();
+    refused(holdfast.authenticate(&grandchild, None).await, Kind::Unauthenticated, "not valid");
+    assert_eq!(holdfast.list_keys(&world.operator, Some(&v("alice"))).await.unwrap(), []);
+    for secret in [at_browser, by_admin] {
+        assert!(holdfast.authenticate(&secret, None).await.is_ok());
+    }
+    let listed = holdfast.list_tokens(&session, Some(&v("alice"))).await.unwrap();
+    assert_eq!(listed.len(), 3, "the session, what it made, and what the admin made");
+    assert!(listed.iter().any(|(token, _)| token.id == kept.id));
 }

@@ -1,12 +1,15 @@
 //! `fsck`: it finds what is planted, and nothing where nothing is.
 
+mod lively;
+mod naming;
+
 use crate::house::{House, krate, main, v};
 use holdfast_blobs::Blobs;
 use holdfast_package::testing::{CrateBuilder, Dependency};
-use holdfast_registry::entity::{CrateHead, Version};
+use holdfast_registry::entity::{CrateHead, Version, trust_part};
 use holdfast_registry::{Depth, Kind, Settings, Yank};
 use holdfast_store::{Batch, Committed, Entity, Key, Memory, Op, Tx};
-use holdfast_types::Sha256;
+use holdfast_types::{GITHUB_ISSUER, Sha256};
 use insta::assert_snapshot;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -119,13 +122,14 @@ async fn heads_that_do_not_fit_their_versions_are_found() {
 }
 
 #[tokio::test]
-async fn owners_that_are_none_are_found() {
+async fn crates_that_nobody_may_publish_are_found() {
     let house = furnished().await;
     bend::<CrateHead>(&house, &head_key(), |head| head.owners.clear()).await;
-    assert_snapshot!(house.problems().await, @"`foo` has no owner");
-    let house = furnished().await;
-    bend::<CrateHead>(&house, &head_key(), |head| head.owners.push(v("team:ghosts"))).await;
-    assert_snapshot!(house.problems().await, @"`foo` is owned by `team:ghosts`, who does not exist");
+    assert_snapshot!(house.problems().await, @"`foo` has no owner; add one with `holdfast crate owner add main foo NAME`");
+    house.holdfast.add_owners(&house.operator, &main(), &v("foo"), &[v("bob")]).await.unwrap();
+    assert_eq!(house.problems().await, "");
+    bend::<CrateHead>(&house, &head_key(), |head| head.trusted_only = true).await;
+    assert_snapshot!(house.problems().await, @"`foo` is left to trusted jobs and trusts none; let its owners publish with `holdfast crate trust main foo --only false`");
 }
 
 #[tokio::test]
@@ -138,11 +142,21 @@ async fn index_entries_that_are_missing_or_stray_are_found() {
     write(&house, "recent/main", "000000000000001/ghost", Op::Put("{}".to_owned())).await;
     write(&house, "tokens-of/bob", "AAAAAAAAAAA", Op::Put("{}".to_owned())).await;
     write(&house, "teams-of/bob", "ghosts", Op::Put("{}".to_owned())).await;
-    assert_snapshot!(house.problems().await, @r"
+    write(&house, "visible/ghosts", "main/foo", Op::Put("{}".to_owned())).await;
+    write(&house, "identities-of/bob", "ghost", Op::Put("{}".to_owned())).await;
+    write(&house, "keys-of/bob", "ghost", Op::Put("{}".to_owned())).await;
+    write(&house, "device-code", "BCDF-GHJK", Op::Put("\"ghost\"".to_owned())).await;
+    write(&house, &trust_part(GITHUB_ISSUER), "main/foo/0", Op::Put("{}".to_owned())).await;
+    assert_snapshot!(house.problems().await.replace(&trust_part(GITHUB_ISSUER), "trust/<github>"), @r"
     the index entry `tokens-of/bob AAAAAAAAAAA` belongs to nothing
+    the index entry `identities-of/bob ghost` belongs to nothing
+    the index entry `keys-of/bob ghost` belongs to nothing
     the index entry `teams-of/bob ghosts` belongs to nothing
+    the index entry `device-code BCDF-GHJK` belongs to nothing
     the index entry `recent/main 000000000000001/ghost` belongs to nothing
     the index entry `owned/bob main/foo` belongs to nothing
+    the index entry `visible/ghosts main/foo` belongs to nothing
+    the index entry `trust/<github> main/foo/0` belongs to nothing
     ");
     let house = furnished().await;
     let sha256 = Sha256::of(&foo().package());
@@ -167,4 +181,26 @@ async fn what_cannot_be_read_is_found_and_does_not_hide_the_rest() {
     the index entry `recent/main 001767225600001/foo` belongs to nothing
     the index entry `owned/alice main/foo` belongs to nothing
     ");
+    // Whoever cannot be read is somebody all the same.
+    let house = furnished().await;
+    house.holdfast.add_team(&house.root, &v("core")).await.unwrap();
+    house.holdfast.add_member(&house.root, &v("core"), &v("alice")).await.unwrap();
+    for (part, sort) in [("user", "alice"), ("team", "core"), ("registry", "main")] {
+        write(&house, part, sort, Op::Put("{\"v\":1}".to_owned())).await;
+    }
+    bend::<CrateHead>(&house, &head_key(), |head| head.version_count = 3).await;
+    assert_snapshot!(house.problems().await, @r"
+    `foo` counts 3 versions and has 2
+    `user alice` cannot be read: missing field `login` at line 1 column 7
+    `team core` cannot be read: missing field `name` at line 1 column 7
+    `registry main` cannot be read: missing field `name` at line 1 column 7
+    ");
+    for part in ["identity", "invitation", "password", "signing-key", "spent", "token", "token-use", "device"]
+    {
+        let house = furnished().await;
+        write(&house, part, "nonsense", Op::Put("{\"v\":1}".to_owned())).await;
+        let found = house.problems().await;
+        assert!(found.starts_with(&format!("`{part} nonsense` cannot be read: missing field")), "{found}");
+        assert_eq!(found.lines().count(), 1, "{found}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::house::{House, krate, main, refusal, v};
 use holdfast_package::testing::Dependency;
-use holdfast_registry::entity::Role;
+use holdfast_registry::entity::{CrateHead, Role};
 use holdfast_registry::{Actor, Holdfast, RegistryChange, Result, SearchRequest, Sort, Tail, Yank};
 use holdfast_types::TeamName;
 use insta::assert_snapshot;
@@ -67,6 +67,16 @@ async fn table(house: &House) -> String {
     writeln!(lines, "operator: {}", sight(house, &house.operator).await).unwrap();
     write!(lines, "anon: {}", sight(house, &house.anon).await).unwrap();
     lines
+}
+
+#[tokio::test]
+async fn teams_are_counted_before_they_are_looked_for() {
+    let house = house().await;
+    let teams: Vec<String> = (0..=CrateHead::MAX_TEAMS).map(|number| format!("absent-{number}")).collect();
+    let mut teams: Vec<&str> = teams.iter().map(String::as_str).collect();
+    assert_eq!(word(restrict(&house, &house.alice, Some(&teams)).await), "TooMany");
+    teams.pop();
+    assert_eq!(word(restrict(&house, &house.alice, Some(&teams)).await), "Invalid");
 }
 
 #[tokio::test]

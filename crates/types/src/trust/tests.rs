@@ -50,7 +50,7 @@ fn github_claims() -> Value {
 fn github() {
     let rule = rule(json!({ "provider": "github", "owner": "Acme", "owner-id": 65, "repository": "foo",
         "workflow": "release.yml", "environment": "Release", "git-ref": { "tag": "v*" } }));
-    assert_eq!(rule.issuer(), GITHUB_ISSUER);
+    assert_eq!(rule.issuer().as_str(), GITHUB_ISSUER);
     assert_snapshot!(refusals(
         &rule,
         &github_claims(),
@@ -120,8 +120,45 @@ fn gitlab() {
             json!({ "environment": null }),
             json!({ "ref_type": "tag" }),
             json!({ "ref": "maintenance" }),
+            json!({ "pipeline_source": "merge_request_event" }),
         ]
     ));
+}
+
+#[test]
+fn a_rule_is_about_its_place_whatever_else_differs() {
+    for (value, place, elsewhere) in [
+        (
+            json!({ "provider": "github", "owner": "acme", "repository": "foo", "workflow": "release.yml" }),
+            json!({ "repository": "Acme/foo" }),
+            json!({ "repository": "acme/bar" }),
+        ),
+        (
+            json!({ "provider": "gitlab", "project": "acme/foo" }),
+            json!({ "project_path": "acme/foo" }),
+            json!({ "project_path": "acme/bar", "ref": "main" }),
+        ),
+        (
+            json!({ "provider": "buildkite", "organization": "acme", "pipeline": "foo" }),
+            json!({ "organization_slug": "acme", "pipeline_slug": "foo" }),
+            json!({ "organization_slug": "evil", "pipeline_slug": "foo" }),
+        ),
+        (
+            json!({ "provider": "custom", "issuer": "https://ci.acme.example", "claims": { "sub": "foo" } }),
+            json!({}),
+            Value::Null,
+        ),
+        (
+            json!({ "provider": "custom", "issuer": "https://gitlab.com", "claims": { "sub": "foo" } }),
+            Value::Null,
+            json!({ "sub": "foo" }),
+        ),
+    ] {
+        let rule = rule(value);
+        let is_about = |claims: &Value| claims.as_object().map(|claims| rule.is_about(claims));
+        assert_ne!(is_about(&place), Some(false), "{place}");
+        assert_ne!(is_about(&elsewhere), Some(true), "{elsewhere}");
+    }
 }
 
 #[test]
@@ -270,6 +307,66 @@ fn issuers_are_addresses() {
         "https://h\\x",
     ] {
         assert!(text.parse::<IssuerUrl>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn issuers_are_chosen_by_whole_names() {
+    let check = |pattern: &str, issuer: &str, expected: bool| {
+        let pattern: IssuerPattern = pattern.parse().unwrap();
+        assert_eq!(pattern.takes(&issuer.parse().unwrap()), expected, "{pattern} {issuer}");
+    };
+    for issuer in [
+        GITHUB_ISSUER,
+        "https://token.actions.githubusercontent.com/acme",
+        GITLAB_ISSUER,
+        BUILDKITE_ISSUER,
+        "https://codeberg.org/api/actions",
+        "https://oidc.circleci.com/org/00000000-0000-0000-0000-000000000000",
+        "https://api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc",
+    ] {
+        check("public", issuer, true);
+    }
+    for issuer in [
+        "https://gitlab.example",
+        "https://gitlab.com/",
+        "https://gitlab.com:8443",
+        "https://gitlab.com.evil.example",
+        "https://token.actions.githubusercontent.com/a/b",
+        "https://oidc.circleci.com/org/",
+        "https://169.254.169.254",
+        "http://localhost:80",
+    ] {
+        check("public", issuer, false);
+        check(issuer, issuer, true);
+    }
+    check("https://*.example.com", "https://ci.example.com", true);
+    check("https://*.example.com", "https://a.ci.example.com", false);
+    check("https://*.example.com", "https://example.com", false);
+    check("https://*.example.com", "https://.example.com", false);
+    check("https://*.example.com", "https://evil/example/com", false);
+    check("https://*.example.com", "https://evil.org/.example.com", false);
+    check("https://*.example.com", "https://ci.example.com:8443", false);
+    check("https://*.example.com", "https://ci.example.com/x", false);
+    check("https://oidc.*.example.com/id/*", "https://oidc.eu-1.example.com/id/a.b", true);
+    check("https://oidc.*.example.com/id/*", "https://oidc.eu-1.example.com/id/a/b", false);
+    for text in [
+        "",
+        "*",
+        "Public",
+        "gitlab.com",
+        "https://*",
+        "https://ci.*",
+        "https://*:8443",
+        "https://ci.example.com*",
+        "https://a*.example.com",
+        "https://*:443.example.com",
+        "https://ci.example.com/a*",
+        "http://ci.example.com",
+        "http://*.localhost",
+        "https://a@ci.example.com",
+    ] {
+        assert!(text.parse::<IssuerPattern>().is_err(), "{text}");
     }
 }
 

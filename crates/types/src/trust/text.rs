@@ -1,5 +1,6 @@
 //! The texts of trust rules: each is checked when it is made.
 
+use super::PUBLIC_ISSUERS;
 use crate::name::text_value;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -39,6 +40,9 @@ macro_rules! checked_text {
     };
 }
 
+/// The issuers of public CI systems, as an [`IssuerPattern`].
+const PUBLIC: &str = "public";
+
 /// The longest text of a rule.
 const MAX_BYTES: usize = 256;
 
@@ -47,6 +51,15 @@ checked_text! {
     IssuerUrl: "the address of an issuer",
     "write `https://HOST/PATH`, without account, query and fragment; only a loopback host may do with `http`",
     is_issuer
+}
+
+checked_text! {
+    /// Which issuers may be named in rules: `public` for those of public CI systems, or an [`IssuerUrl`] in which
+    /// a `*` stands for one whole name, between the dots of its host or the slashes of its path.
+    IssuerPattern: "a choice of issuers",
+    "write `public`, or `https://HOST/PATH`, where `*` may stand for one whole name of either, but not for the \
+     last one of the host",
+    |text| text == PUBLIC || is_issuer_pattern(text)
 }
 
 checked_text! {
@@ -90,6 +103,19 @@ checked_text! {
     ClaimPattern: "a pattern",
     "use 1 to 256 printable characters, at most 8 of them `*`",
     |text| is_printable(text) && text.matches('*').count() <= 8
+}
+
+impl IssuerPattern {
+    /// The issuers of public CI systems.
+    pub fn public() -> IssuerPattern {
+        IssuerPattern(PUBLIC.to_owned())
+    }
+
+    /// Whether an issuer is among these.
+    pub fn takes(&self, issuer: &IssuerUrl) -> bool {
+        let fits = |pattern: &str| fits(pattern, &issuer.0, &['/', '.']);
+        if self.0 == PUBLIC { PUBLIC_ISSUERS.iter().any(|pattern| fits(pattern)) } else { fits(&self.0) }
+    }
 }
 
 impl ClaimPattern {
@@ -151,4 +177,21 @@ fn is_issuer(text: &str) -> bool {
         && is_plain
         && (is_encrypted || is_loopback)
         && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
+fn is_issuer_pattern(text: &str) -> bool {
+    let is_whole = |name: &str| name == "*" || !name.contains('*');
+    let host = text.split('/').nth(2).unwrap_or_default();
+    text.split(['/', '.']).all(is_whole) && !host.ends_with('*') && is_issuer(&text.replace('*', "x"))
+}
+
+/// Whether a text is of the form of a pattern, in which `*` stands for all between two of the separators. Each
+/// separator divides what the one before it has left whole, so that the host is never confused with the path.
+fn fits(pattern: &str, text: &str, separators: &[char]) -> bool {
+    if pattern == "*" {
+        return !text.is_empty();
+    }
+    let Some((&separator, finer)) = separators.split_first() else { return pattern == text };
+    let (wanted, found) = (pattern.split(separator), text.split(separator));
+    wanted.clone().count() == found.clone().count() && wanted.zip(found).all(|(w, f)| fits(w, f, finer))
 }

@@ -2,23 +2,20 @@
 
 use crate::hot::Hot;
 use crate::web::Web;
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, FORWARDED, HOST, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE,
-};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 
 /// A request with more headers is not plain.
 const MOST_HEADERS: usize = 32;
 
 /// What the hot functions may ask a request for; other headers mean nothing to them.
-static READ_HEADERS: [HeaderName; 12] = [
+static READ_HEADERS: [HeaderName; 11] = [
     AUTHORIZATION,
     IF_NONE_MATCH,
     ACCEPT_ENCODING,
     HOST,
     RANGE,
     IF_RANGE,
-    FORWARDED,
     HeaderName::from_static("x-forwarded-for"),
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-forwarded-host"),

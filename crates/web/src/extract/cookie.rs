@@ -13,7 +13,8 @@ use std::time::Duration;
 /// Browsers take a cookie of this prefix from a secure origin only, and from no other host.
 pub(crate) const SESSION: &str = "__Host-holdfast";
 
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// How a browser says whose page made a request.
+pub(crate) const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The value of a cookie in a request.
 pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

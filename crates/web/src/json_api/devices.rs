@@ -11,9 +11,6 @@ use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// How often a device may ask, in seconds.
-const INTERVAL_SECONDS: u64 = 5;
-
 /// How a device goes on (RFC 8628, section 3.2).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeviceView {
@@ -58,7 +55,7 @@ pub(crate) async fn authorize(
         verification_uri_complete: format!("{base}/device?code={}", start.user_code),
         user_code: start.user_code,
         expires_in: start.lifetime.as_secs(),
-        interval: INTERVAL_SECONDS,
+        interval: start.interval.as_secs(),
     }))
 }
 
@@ -89,6 +86,9 @@ pub(crate) async fn token(
     Ok(match answer {
         DeviceAnswer::Tokens(tokens) => Json(DeviceTokensView::from(tokens)).into_response(),
         DeviceAnswer::Wait => refusal("authorization_pending", "nobody has confirmed the code yet"),
+        DeviceAnswer::SlowDown => {
+            refusal("slow_down", "the device asks too often; it has to wait 5 seconds longer")
+        }
         DeviceAnswer::Denied => refusal("access_denied", "somebody refused this device"),
         DeviceAnswer::Over => refusal("expired_token", "the code is over; begin again"),
     })

@@ -35,7 +35,8 @@ pub(crate) struct InvitationView {
 
 impl From<Invitation> for InvitationView {
     fn from(invitation: Invitation) -> InvitationView {
-        let Invitation { digest, role, teams, note, created_by, created_at, expires_at } = invitation;
+        let Invitation { digest, role, teams, note, created_by, inviter: _, created_at, expires_at } =
+            invitation;
         InvitationView { id: digest, role: role.as_str(), teams, note, created_by, created_at, expires_at }
     }
 }

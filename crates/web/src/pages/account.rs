@@ -1,5 +1,6 @@
 //! One's own account: tokens, sessions, devices, the password.
 
+use super::agent;
 use super::layout::{Page, Refusal, go, notice};
 use super::sign_in::sign_in_first;
 use crate::error::Result;
@@ -10,7 +11,6 @@ use axum::response::Response;
 use holdfast_registry::entity::{Purpose, Token, TokenUse};
 use holdfast_registry::{Actor, Error, NewToken};
 use holdfast_types::{CratePattern, Endpoint, Login, RegistryName, Scopes, Timestamp};
-use http::StatusCode;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -36,6 +36,8 @@ pub(crate) async fn create_token(
     fields: Form,
 ) -> Result<Response> {
     let login = own_login(&actor)?;
+    // Before the token is made: nobody could show it once more if this failed after it.
+    let registries = registries(&shared, &actor).await?;
     let made = match new_token(&fields, login.clone()) {
         Ok(new) => shared.holdfast.create_token(&actor, new).await,
         Err(error) => Err(error),
@@ -43,7 +45,7 @@ pub(crate) async fn create_token(
     match made {
         Ok((token, secret)) => {
             let page = Page { origin: &origin, actor: &actor, title: "Your new token" };
-            Ok(page.show(&new_secret(&origin, &token, secret.reveal())))
+            Ok(page.show(&new_secret(&origin, &token, secret.reveal(), &registries)))
         }
         Err(error) => account(&shared, &actor, &login, &origin, Some(&Refusal::of(error)?)).await,
     }
@@ -89,14 +91,11 @@ async fn account(
     refusal: Option<&Refusal>,
 ) -> Result<Response> {
     let tokens = shared.holdfast.list_tokens(actor, Some(login)).await?;
-    let registries = shared.holdfast.list_registries(actor).await?;
-    let names: Vec<RegistryName> = registries.into_iter().map(|registry| registry.name).collect();
+    let names = registries(shared, actor).await?;
     let now = shared.holdfast.outside().now();
     let page = Page { origin, actor, title: "Your account" };
-    let status = refusal.map_or(StatusCode::OK, |refusal| refusal.status);
     let root = origin.root();
     let content = html! {
-        @if let Some(refusal) = refusal { (notice(&refusal.sentence)) }
         @for (token, _) in tokens.iter().filter(|(token, _)| ends_soon(token, now)) {
             (notice(&format!("The token “{}” ends on {}.", token.label, day(token.expires_at))))
         }
@@ -105,7 +104,13 @@ async fn account(
         (session_table(root, actor, &tokens))
         (password_form(root))
     };
-    Ok(page.with_status(status, &content))
+    Ok(page.after(refusal, &content))
+}
+
+/// The registries that somebody may use, by name.
+async fn registries(shared: &Shared, actor: &Actor) -> Result<Vec<RegistryName>> {
+    let registries = shared.holdfast.list_registries(actor).await?;
+    Ok(registries.into_iter().map(|registry| registry.name).collect())
 }
 
 fn token_table(root: &str, tokens: &[(Token, Option<TokenUse>)]) -> Markup {
@@ -187,7 +192,7 @@ fn session_table(root: &str, actor: &Actor, tokens: &[(Token, Option<TokenUse>)]
                         tr {
                             td {
                                 @match &token.purpose {
-                                    Purpose::Session { agent, via } => { (agent) " (" (via) ")" }
+                                    Purpose::Session { agent, via } => { span title=(agent) { (agent::short(agent)) } " (" (via) ")" }
                                     Purpose::Device | Purpose::Access => { "cargo on " (token.label) }
                                 }
                             }
@@ -217,12 +222,23 @@ fn password_form(root: &str) -> Markup {
     }
 }
 
-fn new_secret(origin: &Origin, token: &Token, secret: &str) -> Markup {
+fn new_secret(origin: &Origin, token: &Token, secret: &str, registries: &[RegistryName]) -> Markup {
+    let within = &token.scopes.registries;
+    let usable = || registries.iter().filter(|name| within.is_empty() || within.contains(*name));
+    let first = usable().find(|name| name.as_str() == "main").or_else(|| usable().next());
+    let others: Vec<&str> = usable().filter(|name| Some(*name) != first).map(RegistryName::as_str).collect();
     html! {
         p { "Copy it now: it is shown this once, and nobody can show it again." }
         pre { code { (secret) } }
-        p { "Give it to cargo with" }
-        pre { code { "cargo login --registry main" } }
+        @if let Some(first) = first {
+            p { "Give it to cargo with" }
+            pre { code { "cargo login --registry " (first) } }
+        } @else {
+            p { "There is no registry yet that it may be used for." }
+        }
+        @if !others.is_empty() {
+            p { "It works for these too: " (others.join(", ")) "." }
+        }
         p { "It may: " (summary(&token.scopes)) ". It ends: " (day(token.expires_at)) "." }
         p { a href={ (origin.root()) "/account" } { "Back to your account" } }
     }

@@ -1,6 +1,6 @@
 //! Letting a device in.
 
-use super::layout::{Page, Refusal, notice};
+use super::layout::{Page, Refusal};
 use super::sign_in::sign_in_first;
 use crate::error::Result;
 use crate::extract::{Caller, Form, Origin, Query};
@@ -8,8 +8,7 @@ use crate::web::Shared;
 use axum::extract::State;
 use axum::response::Response;
 use holdfast_registry::Actor;
-use http::StatusCode;
-use maud::{Markup, html};
+use maud::html;
 use std::sync::Arc;
 
 /// `GET /device`: asks for the code, or shows what the code is about.
@@ -25,7 +24,7 @@ pub(crate) async fn show(
         return Ok(sign_in_first(&origin, &format!("/device?code={to}")));
     }
     if code.is_empty() {
-        return Ok(page(&origin, &actor, StatusCode::OK, &ask(&origin, None)));
+        return Ok(ask(&origin, &actor, None));
     }
     match shared.holdfast.find_device(&actor, code).await {
         Ok(request) => {
@@ -40,12 +39,9 @@ pub(crate) async fn show(
                     button.plain name="decision" value="deny" { "Refuse" }
                 }
             };
-            Ok(page(&origin, &actor, StatusCode::OK, &content))
+            Ok(page(&origin, &actor).show(&content))
         }
-        Err(error) => {
-            let refusal = Refusal::of(error)?;
-            Ok(page(&origin, &actor, refusal.status, &ask(&origin, Some(&refusal))))
-        }
+        Err(error) => Ok(ask(&origin, &actor, Some(&Refusal::of(error)?))),
     }
 }
 
@@ -64,25 +60,22 @@ pub(crate) async fn decide(
             } else {
                 "It was refused."
             };
-            Ok(page(&origin, &actor, StatusCode::OK, &html! { p { (sentence) } }))
+            Ok(page(&origin, &actor).show(&html! { p { (sentence) } }))
         }
-        Err(error) => {
-            let refusal = Refusal::of(error)?;
-            Ok(page(&origin, &actor, refusal.status, &ask(&origin, Some(&refusal))))
-        }
+        Err(error) => Ok(ask(&origin, &actor, Some(&Refusal::of(error)?))),
     }
 }
 
-fn ask(origin: &Origin, refusal: Option<&Refusal>) -> Markup {
-    html! {
-        @if let Some(refusal) = refusal { (notice(&refusal.sentence)) }
+fn ask(origin: &Origin, actor: &Actor, refusal: Option<&Refusal>) -> Response {
+    let form = html! {
         form.fields method="get" action={ (origin.root()) "/device" } {
             label { "The code that your terminal shows" input name="code" required autofocus autocomplete="off"; }
             button { "Go on" }
         }
-    }
+    };
+    page(origin, actor).after(refusal, &form)
 }
 
-fn page(origin: &Origin, actor: &Actor, status: StatusCode, content: &Markup) -> Response {
-    Page { origin, actor, title: "Let a device in" }.with_status(status, content)
+fn page<'a>(origin: &'a Origin, actor: &'a Actor) -> Page<'a> {
+    Page { origin, actor, title: "Let a device in" }
 }

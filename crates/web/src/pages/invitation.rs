@@ -1,6 +1,6 @@
 //! Making an account: with an invitation, or without one where the operator allows that.
 
-use super::layout::{Page, Refusal, notice};
+use super::layout::{Page, Refusal};
 use super::sign_in::{browser, require_own_form, welcome};
 use crate::error::{Failure, Result};
 use crate::extract::{Form, Origin, Path};
@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use holdfast_registry::{Actor, Error, Kind, NewAccount};
 use holdfast_types::TokenSecret;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use maud::html;
 use std::sync::Arc;
 
@@ -100,7 +100,6 @@ fn form(origin: &Origin, path: &str, refusal: Option<&Refusal>) -> Response {
     let nobody = Actor::anonymous(None);
     let page = Page { origin, actor: &nobody, title: "Make an account" };
     let content = html! {
-        @if let Some(refusal) = refusal { (notice(&refusal.sentence)) }
         form.fields method="post" action={ (origin.root()) (path) } {
             label { "Name" input name="login" autocomplete="username" required autofocus; }
             p { "It stays yours for ever, and owns the crates that you publish." }
@@ -111,5 +110,5 @@ fn form(origin: &Origin, path: &str, refusal: Option<&Refusal>) -> Response {
             button { "Make an account" }
         }
     };
-    page.with_status(refusal.map_or(StatusCode::OK, |refusal| refusal.status), &content)
+    page.after(refusal, &content)
 }

@@ -1,14 +1,15 @@
 //! What all pages have in common.
 
-use crate::error::status_of;
+use crate::error::{retry_after, status_of};
 use crate::extract::Origin;
 use axum::response::{IntoResponse, Response};
 use holdfast_registry::{Actor, Error, Kind};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
 };
 use http::{HeaderValue, StatusCode};
 use maud::{DOCTYPE, Markup, html};
+use std::time::Duration;
 
 /// Nothing but our own style sheet may be loaded, forms go to us, and nobody may frame a page.
 const POLICY: &str =
@@ -24,11 +25,12 @@ pub(super) struct Page<'a> {
 impl Page<'_> {
     /// The page.
     pub(super) fn show(&self, content: &Markup) -> Response {
-        self.with_status(StatusCode::OK, content)
+        self.after(None, content)
     }
 
-    /// The page with another status.
-    pub(super) fn with_status(&self, status: StatusCode, content: &Markup) -> Response {
+    /// The page, and before its content why a form was refused, if one was.
+    pub(super) fn after(&self, refusal: Option<&Refusal>, content: &Markup) -> Response {
+        let status = refusal.map_or(StatusCode::OK, |refusal| refusal.status);
         let headers = [
             (CONTENT_TYPE, "text/html; charset=utf-8"),
             (CACHE_CONTROL, "private, no-store"),
@@ -36,7 +38,15 @@ impl Page<'_> {
             // With `no-referrer`, browsers would not say of our own forms that they are ours.
             (REFERRER_POLICY, "same-origin"),
         ];
-        (status, headers, self.html(content).into_string()).into_response()
+        let content = html! {
+            @if let Some(refusal) = refusal { (notice(&refusal.sentence)) }
+            (content)
+        };
+        let mut response = (status, headers, self.html(&content).into_string()).into_response();
+        if let Some(seconds) = retry_after(status, refusal.and_then(|refusal| refusal.wait)) {
+            response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        response
     }
 
     fn html(&self, content: &Markup) -> Markup {
@@ -76,33 +86,43 @@ impl Page<'_> {
 
 /// What a form says about itself when it was refused.
 pub(super) struct Refusal {
-    pub(super) status: StatusCode,
-    pub(super) sentence: String,
+    status: StatusCode,
+    sentence: String,
+    wait: Option<Duration>,
 }
 
 impl Refusal {
     /// Turns an error into words beside the form, unless it is a fault of ours.
     pub(super) fn of(error: Error) -> Result<Refusal, Error> {
         match error.kind() {
-            Kind::Internal => Err(error),
+            Kind::Internal => return Err(error),
             Kind::Unavailable => {
                 tracing::warn!(error = ?error, "a form failed because something did not answer");
-                Ok(Refusal { status: status_of(Kind::Unavailable), sentence: error.detail().to_owned() })
             }
-            kind @ (Kind::Invalid
+            Kind::Invalid
             | Kind::Unauthenticated
             | Kind::Forbidden
             | Kind::NotFound
             | Kind::Conflict
             | Kind::TooLarge
-            | Kind::TooMany) => Ok(Refusal { status: status_of(kind), sentence: error.detail().to_owned() }),
+            | Kind::TooMany => {}
         }
+        let (status, sentence) = (status_of(error.kind()), error.detail().to_owned());
+        Ok(Refusal { status, sentence, wait: error.wait() })
     }
 }
 
 /// A sentence that must not be overlooked.
 pub(super) fn notice(sentence: &str) -> Markup {
     html! { p.notice role="alert" { (sentence) } }
+}
+
+/// Has a page go on to another one by itself. The address is one of ours.
+pub(super) fn go_on(url: &str) -> Markup {
+    html! {
+        meta http-equiv="refresh" content={ "0;url=" (url) };
+        a href=(url) { "Go on" }
+    }
 }
 
 /// Sends the browser to a page of ours after a form, perhaps with a cookie.

@@ -1,6 +1,8 @@
 //! The pages for people: how to use a registry, signing in, one's own account. HTML without scripts.
 
 pub(crate) mod account;
+mod agent;
+pub(crate) mod arrival;
 pub(crate) mod device;
 pub(crate) mod invitation;
 mod layout;

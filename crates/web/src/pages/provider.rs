@@ -3,7 +3,7 @@
 //! What must be known when it comes back is in a cookie of its own, for some minutes. That cookie is Lax,
 //! because the way back begins at the provider; the session's is not, so the last step is a page of ours.
 
-use super::layout::{Page, Refusal, destination};
+use super::layout::{Page, Refusal, destination, go_on};
 use super::sign_in::browser;
 use crate::error::{Failure, Result};
 use crate::extract::{Origin, Path, Query, cookie};
@@ -111,8 +111,7 @@ fn arrived(origin: &Origin, to: &str, session: &Session) -> Result<Response> {
     let nobody = Actor::anonymous(None);
     let url = format!("{}{}", origin.root(), destination(Some(to)));
     let content = html! {
-        meta http-equiv="refresh" content={ "0;url=" (url) };
-        p { "You are signed in as " strong { (session.login) } ". " a href=(url) { "Go on" } }
+        p { "You are signed in as " strong { (session.login) } ". " (go_on(&url)) }
     };
     let mut response = Page { origin, actor: &nobody, title: "Welcome" }.show(&content);
     let headers = response.headers_mut();
@@ -128,10 +127,9 @@ fn refused(origin: &Origin, error: Error) -> Result<Response> {
     let refusal = Refusal::of(error)?;
     let nobody = Actor::anonymous(None);
     let content = html! {
-        (super::layout::notice(&refusal.sentence))
         p { a href={ (origin.root()) "/login" } { "Sign in in another way, or try again" } }
     };
-    Ok(Page { origin, actor: &nobody, title: "Not signed in" }.with_status(refusal.status, &content))
+    Ok(Page { origin, actor: &nobody, title: "Not signed in" }.after(Some(&refusal), &content))
 }
 
 fn begun(headers: &HeaderMap) -> Option<Begun> {

@@ -1,7 +1,7 @@
 //! Signing in and out.
 
 use super::layout::{Page, Refusal, destination, go, notice};
-use crate::error::{Failure, Result};
+use crate::error::Result;
 use crate::extract::{Caller, Form, Origin, Query, cookie};
 use crate::web::Shared;
 use axum::extract::State;
@@ -9,7 +9,7 @@ use axum::response::Response;
 use holdfast_identity::SignIn;
 use holdfast_registry::{Actor, Browser, Error, Kind, Session};
 use http::header::USER_AGENT;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method};
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -95,15 +95,13 @@ fn query(to: &str) -> String {
 fn form(shared: &Shared, origin: &Origin, to: &str, refusal: Option<&Refusal>) -> Response {
     let nobody = Actor::anonymous(None);
     let page = Page { origin, actor: &nobody, title: "Sign in" };
-    let status = refusal.map_or(StatusCode::OK, |refusal| refusal.status);
-    page.with_status(status, &content(shared, origin, to, refusal))
+    page.after(refusal, &content(shared, origin, to))
 }
 
-fn content(shared: &Shared, origin: &Origin, to: &str, refusal: Option<&Refusal>) -> Markup {
+fn content(shared: &Shared, origin: &Origin, to: &str) -> Markup {
     let root = origin.root();
     let is_secure = origin.known_base().is_some_and(crate::BaseUrl::is_secure);
     html! {
-        @if let Some(refusal) = refusal { (notice(&refusal.sentence)) }
         @if !is_secure {
             (notice("Browsers keep a session for https addresses only. Put a proxy that speaks TLS before this server, or set its option public-url."))
         }
@@ -122,11 +120,5 @@ fn content(shared: &Shared, origin: &Origin, to: &str, refusal: Option<&Refusal>
             p { a href={ (root) "/register" } { "Make an account" } }
         }
         p { "No password yet? An admin can send you an invitation, or set one with " code { "holdfast user password" } "." }
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Failure {
-        Failure::with_status(refusal.status, Error::invalid(refusal.sentence))
     }
 }

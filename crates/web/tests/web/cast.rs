@@ -2,11 +2,11 @@
 
 use crate::keys::public_key;
 use crate::site::{ADMIN, Ask, PASSWORD, Site, ask, delete, own_index, put};
-use holdfast_registry::entity::{Bound, Holder, Job, Purpose, Role, Token};
+use holdfast_registry::entity::{Bound, Holder, Job, Purpose, Role, Token, Trusting};
 use holdfast_registry::{Act, Actor, NewInvitation};
 use holdfast_store::{Committed, Tx};
 use holdfast_testkit::packages::CrateBuilder;
-use holdfast_types::{Endpoint, Scopes, Sha256, TokenId, TokenSecret};
+use holdfast_types::{Endpoint, Scopes, Sha256, TokenId, TokenSecret, TrustRule};
 use holdfast_web::Route;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -107,8 +107,7 @@ impl Cast {
         }
         assert!(!path.contains('{'), "give `{path}` a value for its capture");
         let request = ask(route.method, &path);
-        let trust = json!({"rules": [
-            {"provider": "github", "owner": "acme", "repository": "abc", "workflow": "release.yml"}]});
+        let trust = json!({ "rules": [job_rule()] });
         let twice = [("old", PASSWORD), ("new", "another long one"), ("again", "another long one")];
         match (route.method, route.path) {
             ("PUT", "/r/{registry}/api/v1/crates/new") => request.body(upload(self.registry, krate).frame()),
@@ -170,6 +169,8 @@ async fn people(site: &Site, registry: &str) -> Vec<Player> {
     let disabled = site.user("dora", Role::Publisher).await;
     site.user("otto", Role::Publisher).await;
     site.publish(&owner, registry, &CrateBuilder::new("abc", "1.0.0")).await.expect(200);
+    let trust = format!("/api/v1/registries/{registry}/crates/abc/trust");
+    put(&trust).token(&owner).json(&json!({ "rules": [job_rule()] })).send(site).await.expect(204);
     let operator = Actor::operator();
     site.holdfast.disable_user(&operator, &"dora".parse().unwrap()).await.unwrap();
     for (team, login) in [("core", "tina"), ("crew", "mike"), ("crew", "paul")] {
@@ -230,6 +231,11 @@ async fn secrets(site: &Site, registry: &str) -> Vec<Player> {
     secrets.into_iter().map(|(name, secret)| Player { name, kind, secret: Some(secret) }).collect()
 }
 
+/// By which the crates of the cast trust jobs.
+fn job_rule() -> serde_json::Value {
+    json!({"provider": "github", "owner": "acme", "repository": "abc", "workflow": "release.yml"})
+}
+
 /// A token of olga's for one act.
 async fn bound(site: &Site, registry: &str, act: Act) -> String {
     let token = site.token("olga", &[], &[], None).await;
@@ -243,7 +249,8 @@ async fn bound(site: &Site, registry: &str, act: Act) -> String {
 async fn job(site: &Site, registry: &str, krate: &str, endpoint: Endpoint) -> String {
     let secret = TokenSecret::from_entropy(site.holdfast.outside().entropy());
     let registry: holdfast_types::RegistryName = registry.parse().unwrap();
-    let crates = krate.parse().map(|krate| (registry.clone(), krate));
+    let rule: TrustRule = serde_json::from_value(job_rule()).unwrap();
+    let crates = krate.parse().map(|name| Trusting { registry: registry.clone(), name, rule: rule.digest() });
     let token = Token {
         id: TokenId::from_entropy(site.holdfast.outside().entropy()),
         holder: Holder::Job(Job { name: "job:ci.example".to_owned(), crates: crates.into_iter().collect() }),

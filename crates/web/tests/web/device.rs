@@ -29,7 +29,13 @@ impl Waiting {
         self.device["user_code"].as_str().unwrap()
     }
 
+    /// Asks after the time that the server told it to wait.
     async fn ask(&self) -> Answer {
+        self.site.outside.advance(Duration::from_secs(5));
+        self.ask_now().await
+    }
+
+    async fn ask_now(&self) -> Answer {
         let code = self.device["device_code"].as_str().unwrap();
         let fields = [("grant_type", DEVICE_CODE), ("device_code", code), ("client_id", "cargo")];
         post("/api/v1/device/token").form(&fields).send(&self.site).await
@@ -106,6 +112,43 @@ async fn somebody_refuses_a_device() {
 }
 
 #[tokio::test]
+async fn who_asks_too_often_is_told_to_slow_down() {
+    let waiting = Waiting::new().await;
+    let after = async |seconds: u64| {
+        waiting.site.outside.advance(Duration::from_secs(seconds));
+        waiting.ask_now().await
+    };
+    refused(after(0).await, "authorization_pending");
+    refused(after(5).await, "authorization_pending");
+    refused(after(4).await, "slow_down");
+    // Ten seconds now, for all polls that follow.
+    refused(after(9).await, "slow_down");
+    refused(after(15).await, "authorization_pending");
+    refused(after(14).await, "slow_down");
+    waiting.decide(waiting.code(), "approve").await.expect(200);
+    refused(after(19).await, "slow_down");
+    assert!(waiting.works(&after(25).await.ok_json()).await);
+    refused(after(0).await, "expired_token");
+}
+
+#[tokio::test]
+async fn each_device_has_its_own_pace() {
+    let waiting = Waiting::new().await;
+    refused(waiting.ask_now().await, "authorization_pending");
+    let other = post("/api/v1/device/authorize").send(&waiting.site).await.ok_json();
+    let other = [("grant_type", DEVICE_CODE), ("device_code", other["device_code"].as_str().unwrap())];
+    let ask_other = async || post("/api/v1/device/token").form(&other).send(&waiting.site).await;
+    refused(ask_other().await, "authorization_pending");
+    refused(ask_other().await, "slow_down");
+    refused(waiting.ask().await, "authorization_pending");
+    // A code that nobody has is not remembered.
+    let unknown = [("grant_type", DEVICE_CODE), ("device_code", "hf_unknown")];
+    for _ in 0..3 {
+        refused(post("/api/v1/device/token").form(&unknown).send(&waiting.site).await, "expired_token");
+    }
+}
+
+#[tokio::test]
 async fn a_code_ends_after_ten_minutes() {
     let waiting = Waiting::new().await;
     waiting.site.outside.advance(Duration::from_mins(10));
@@ -135,7 +178,8 @@ async fn requests_are_bounded() {
     for _ in 0..200 {
         post("/api/v1/device/authorize").send(&site).await.expect(200);
     }
-    post("/api/v1/device/authorize").send(&site).await.expect(429);
+    let refused = post("/api/v1/device/authorize").send(&site).await.expect(429);
+    assert_eq!(refused.header("retry-after"), Some("900"));
 }
 
 #[tokio::test]
@@ -213,4 +257,25 @@ async fn what_a_device_bound_ends_with_the_device() {
     waiting.site.outside.advance(Duration::from_secs(2));
     get("/api/v1/me").token(access).send(&waiting.site).await.expect(401);
     get("/api/v1/me").token(&bound).send(&waiting.site).await.expect(401);
+}
+
+#[tokio::test]
+async fn an_approval_lasts_as_long_as_that_with_which_it_was_given() {
+    let waiting = Waiting::new().await;
+    waiting.decide(waiting.code(), "approve").await.expect(200);
+    post("/logout").session(&waiting.session).form(&[]).send(&waiting.site).await.expect(303);
+    refused(waiting.ask().await, "expired_token");
+}
+
+#[tokio::test]
+async fn a_device_that_a_token_let_in_ends_with_the_token() {
+    let waiting = Waiting::new().await;
+    let token = waiting.site.token("alice", &[], &[], None).await;
+    let fields = [("code", waiting.code()), ("decision", "approve")];
+    post("/device").token(&token).form(&fields).send(&waiting.site).await.expect(200);
+    let tokens = waiting.ask().await.ok_json();
+    assert!(waiting.works(&tokens).await);
+    delete("/api/v1/tokens/current").token(&token).send(&waiting.site).await.expect(204);
+    assert!(!waiting.works(&tokens).await);
+    refused(waiting.refresh(&tokens).await, "invalid_grant");
 }

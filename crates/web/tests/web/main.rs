@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod access;
+mod arrival;
 mod bound;
 mod cargo_api;
 mod cast;

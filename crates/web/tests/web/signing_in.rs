@@ -1,10 +1,10 @@
 //! Signing in and out in a browser, and one's own account.
 
-use crate::site::{ADMIN, Answer, PASSWORD, Site, get, post};
+use crate::site::{ADMIN, Answer, PASSWORD, Site, delete, get, post};
 use holdfast_registry::Settings;
 use holdfast_registry::entity::Role;
 use holdfast_web::WebSettings;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A server with alice, who has a password.
@@ -90,10 +90,23 @@ async fn guessing_is_bounded() {
     for _ in 0..10 {
         sign_in(&site, "alice", "wrong").await.expect(401);
     }
-    let page = sign_in(&site, "alice", PASSWORD).await.expect(429);
-    assert!(page.text().contains("too many failed attempts"));
-    site.outside.advance(Duration::from_mins(15));
+    let refused = async |after: u64| {
+        site.outside.advance(Duration::from_secs(after));
+        let page = sign_in(&site, "alice", PASSWORD).await.expect(429);
+        let (_, words) =
+            page.text().split_once("too many failed attempts from your address; try again in ").unwrap();
+        let words = words.split('<').next().unwrap().to_owned();
+        (page.header("retry-after").unwrap().to_owned(), words)
+    };
+    let (minutes, seconds) = ("15 minutes".to_owned(), "50 seconds".to_owned());
+    assert_eq!(refused(0).await, ("900".to_owned(), minutes));
+    assert_eq!(refused(850).await, ("50".to_owned(), seconds));
+    let script = json!({"password": PASSWORD});
+    let script = post("/ktra/api/v1/login/alice").json(&script).send(&site).await.expect(429);
+    assert_eq!(script.header("retry-after"), Some("50"), "the same for whoever comes without a browser");
+    site.outside.advance(Duration::from_secs(50));
     sign_in(&site, "alice", PASSWORD).await.expect(303);
+    assert_eq!(sign_in(&site, "alice", "wrong").await.expect(401).header("retry-after"), None);
 }
 
 #[tokio::test]
@@ -143,7 +156,7 @@ async fn sessions_are_listed_and_ended() {
     let site = with_alice().await;
     let (here, there) = (site.session("alice").await, site.session("alice").await);
     let page = get("/account").session(&here).send(&site).await.expect(200);
-    assert_eq!(page.text().matches("Test/1.0 (password)").count(), 2);
+    assert_eq!(page.text().matches("<span title=\"Test/1.0\">Test</span> (password)").count(), 2);
     let me = get("/api/v1/me").session(&there).send(&site).await.ok_json();
     let id = me["token"]["id"].as_str().unwrap();
     let end = format!("/account/tokens/{id}/revoke");
@@ -196,6 +209,43 @@ async fn a_new_token_is_shown_once() {
         let bad = [("label", "x"), (field, "on")];
         post("/account/tokens").session(&session).form(&bad).send(&site).await.expect(400);
     }
+}
+
+#[tokio::test]
+async fn a_new_token_comes_with_the_command_for_its_registry() {
+    let site = with_alice().await;
+    let session = site.session("alice").await;
+    let page = async |fields: &[(&str, &str)]| {
+        let fields = [&[("label", "x"), ("days", "30")], fields].concat();
+        let page = post("/account/tokens").session(&session).form(&fields).send(&site).await.expect(200);
+        page.text().to_owned()
+    };
+    let login = |name: &str| format!("<code>cargo login --registry {name}</code>");
+    let also = |names: &str| format!("It works for these too: {names}.");
+    for name in ["beta", "alpha", "zeta"] {
+        let registry = json!({"name": name});
+        post("/api/v1/registries").token(ADMIN).json(&registry).send(&site).await.expect(201);
+    }
+    let text = page(&[]).await;
+    assert!(text.contains(&login("main")) && text.contains(&also("alpha, beta, open, zeta")), "{text}");
+    let text = page(&[("registry:zeta", "on"), ("registry:beta", "on")]).await;
+    assert!(text.contains(&login("beta")) && text.contains(&also("zeta")), "{text}");
+    let text = page(&[("registry:zeta", "on")]).await;
+    assert!(text.contains(&login("zeta")) && !text.contains("these too"), "{text}");
+    for name in ["main", "beta"] {
+        delete(&format!("/api/v1/registries/{name}")).token(ADMIN).send(&site).await.expect(204);
+    }
+    let text = page(&[]).await;
+    assert!(text.contains(&login("alpha")) && text.contains(&also("open, zeta")), "{text}");
+    // What somebody may not enter is not named.
+    let gina = {
+        site.user("gina", Role::Guest).await;
+        site.password("gina").await;
+        site.session("gina").await
+    };
+    let fields = [("label", "x"), ("days", "30")];
+    let text = post("/account/tokens").session(&gina).form(&fields).send(&site).await.expect(200);
+    assert!(text.text().contains(&login("open")) && !text.text().contains("alpha"), "{}", text.text());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::site::{ADMIN, Answer, Site, delete, get, own_index, post, put};
 use holdfast_registry::entity::Role;
-use holdfast_registry::{Outside as _, Settings};
+use holdfast_registry::{Actor, Outside as _, Settings};
 use holdfast_servers::Oidc;
 use holdfast_testkit::packages::CrateBuilder;
 use holdfast_web::WebSettings;
@@ -23,8 +23,12 @@ impl Trusting {
     async fn new() -> Option<Trusting> {
         let oidc = Oidc::start()?;
         let public_url = Some("http://crates.example".to_owned());
-        let site =
-            Site::with(WebSettings { public_url, ..WebSettings::default() }, Settings::default()).await;
+        let trusted_issuers = vec![oidc.issuer().parse().unwrap()];
+        let site = Site::with(
+            WebSettings { public_url, ..WebSettings::default() },
+            Settings { trusted_issuers, ..Settings::default() },
+        )
+        .await;
         let alice = site.user("alice", Role::Publisher).await;
         for name in ["abc", "xyz"] {
             site.publish(&alice, "main", &CrateBuilder::new(name, "1.0.0")).await.expect(200);
@@ -114,15 +118,20 @@ async fn what_differs_is_said() {
     for (changes, sentence) in [
         (json!({"aud": "evil.example"}), "the token is for `evil.example`, not for `crates.example`"),
         (json!({"aud": "http://crates.example"}), "the token is for `http://crates.example`"),
-        (json!({"repository": "acme/other"}), "`main/abc`: the claim `repository` is `acme/other`"),
+        (json!({"repository": "acme/other"}), ":acme/other`; an owner compares that with what"),
+        (json!({"ref": "refs/heads/x", "workflow_ref": "x"}), "`main/abc`: the claim `workflow_ref` is `x`"),
         (json!({"event_name": "pull_request_target"}), "the claim `event_name`"),
-        (json!({"iss": "https://ci.example"}), "no crate trusts jobs of `https://ci.example`"),
+        (json!({"iss": "https://ci.example"}), "takes no jobs of `https://ci.example`; its option `trusted-"),
+        (json!({"iss": "ci.example"}), "`ci.example` is not the address of an issuer"),
         (json!({"exp": 1}), "the token was good until"),
         (json!({"iat": 1, "exp": 99_999_999_999_i64}), "more than 24 hours ago"),
         (json!({"iat": null, "exp": 99_999_999_999_i64}), "more than 24 hours ago"),
     ] {
         let refused = trusting.exchange(json!({"jwt": trusting.jwt(&changes)})).await.expect(403);
         assert!(refused.sentence().contains(sentence), "{changes}: {}", refused.sentence());
+        // A job of somewhere else does not learn whom a crate trusts, nor that there is one.
+        let is_told = refused.sentence().contains("abc`");
+        assert_eq!(is_told, changes["event_name"].is_string() || changes["workflow_ref"].is_string());
     }
     // What was refused so far has not been forgotten.
     trusting.site.outside.advance(Duration::from_mins(15));
@@ -183,4 +192,38 @@ async fn a_server_without_an_address_of_its_own_takes_no_jobs() {
     // Its audience would be whatever the request calls it.
     let refused = post(EXCHANGE).json(&json!({"jwt": "any"})).send(&site).await.expect(403);
     assert!(refused.sentence().contains("`public-url`"));
+}
+
+#[tokio::test]
+async fn a_job_is_trusted_while_its_rule_and_an_owner_stand() {
+    let Some(trusting) = Trusting::new().await else { return };
+    let token = trusting.token("1").await;
+    trusting.publish(&token, "abc", "1.0.1").await.expect(200);
+    let trust = async |rules: Value| {
+        put(TRUST)
+            .token(&trusting.alice)
+            .json(&json!({ "rules": rules }))
+            .send(&trusting.site)
+            .await
+            .expect(204);
+    };
+    let mut other = trusting.rule();
+    other["workflow"] = json!("other.yml");
+    trust(json!([other])).await;
+    let refused = trusting.publish(&token, "abc", "1.0.2").await.expect(403);
+    assert!(refused.sentence().contains("`abc` does not trust the job"), "{}", refused.sentence());
+    trust(json!([other, trusting.rule()])).await;
+    trusting.publish(&token, "abc", "1.0.2").await.expect(200);
+
+    // Whoever was let go does not stay by their CI.
+    let alice = "alice".parse().unwrap();
+    trusting.site.holdfast.disable_user(&Actor::operator(), &alice).await.unwrap();
+    let words = "every owner of the crate `abc` is disabled";
+    let refused = trusting.publish(&token, "abc", "1.0.3").await.expect(403);
+    assert!(refused.sentence().contains(words), "{}", refused.sentence());
+    let jwt = trusting.jwt(&json!({ "jti": "2" }));
+    let refused = trusting.exchange(json!({ "jwt": jwt })).await.expect(403);
+    assert!(refused.sentence().contains(words), "{}", refused.sentence());
+    trusting.site.holdfast.enable_user(&Actor::operator(), &alice).await.unwrap();
+    trusting.exchange(json!({ "jwt": jwt })).await.expect(200);
 }

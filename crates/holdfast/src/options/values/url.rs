@@ -1,7 +1,9 @@
-//! URLs: of the database, of the storage, and of the server itself.
+//! URLs: of the database, of the storage, of the server itself, and of issuers.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+use holdfast_types::IssuerPattern;
 
 use super::OptionValue;
 
@@ -140,6 +142,19 @@ impl OptionValue for PublicUrl {
 
     fn show(&self) -> String {
         self.text.clone()
+    }
+}
+
+impl OptionValue for IssuerPattern {
+    const EXPECTED: &'static str = "`public`, or an issuer such as `https://gitlab.example.com`, where `*` may \
+        stand for one whole name of the host (but the last) or of the path";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
     }
 }
 
