@@ -131,6 +131,7 @@ impl Holdfast {
             purpose: Purpose::Access,
             bound: None,
             parent: None,
+            derived: false,
             former: None,
             created_at: self.outside.now(),
             expires_at: None,

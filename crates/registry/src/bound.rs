@@ -96,9 +96,10 @@ impl Holdfast {
         let end = created_at.plus(LIFETIME);
         let expires_at = Some(account.expires_at.map_or(end, |own_end| own_end.min(end)));
         require_within(account, &scopes, expires_at)?;
-        if let Some(login) = account.login() {
-            self.make_room(actor, deed, login, Among::ChildrenOf(&account.token)).await?;
-        }
+        let login = account.login().ok_or_else(|| {
+            Error::new(crate::Kind::Forbidden, "the token of a CI job makes no other token")
+        })?;
+        self.make_room(actor, deed, login, Among::ChildrenOf(&account.token)).await?;
         let secret = TokenSecret::from_entropy(self.outside.entropy());
         let token = Token {
             id: TokenId::from_entropy(self.outside.entropy()),
@@ -109,6 +110,7 @@ impl Holdfast {
             purpose: Purpose::Access,
             bound: Some(act.bound(krate)),
             parent: Some(account.token.clone()),
+            derived: true,
             former: None,
             created_at,
             expires_at,

@@ -11,7 +11,7 @@ use crate::holdfast::Holdfast;
 use crate::polls::INTERVAL;
 use crate::rights::{Action, require};
 use crate::throttle::Attempt;
-use crate::tokens::{parent_for, require_within};
+use crate::tokens::{Among, parent_for, require_within};
 use crate::users::present_user;
 use holdfast_store::{Committed, StoreError, Tx, read};
 use holdfast_types::{Login, Scopes, Sha256, Timestamp, TokenId, TokenSecret};
@@ -148,6 +148,11 @@ impl Holdfast {
         let mut retry = self.retry();
         loop {
             let Some(known) = self.token_of_any(&digest).await? else { return Ok(None) };
+            if let Some(login) = known.login() {
+                let deed = Deed { action: "device-refresh", registry: None, subject: login.as_str() };
+                let nobody = Actor::anonymous(address);
+                self.make_room(&nobody, deed, login, Among::ChildrenOf(&known.id)).await?;
+            }
             let mut tx = retry.begin().await?;
             let now = self.outside.now();
             let device = tx.get::<Token>(&known.key_of_self()).await?;
@@ -255,6 +260,7 @@ impl Holdfast {
             purpose: Purpose::Device,
             bound: None,
             parent,
+            derived: false,
             former: None,
             created_at,
             expires_at: Some(self.device_end(created_at, created_at)),
@@ -289,6 +295,7 @@ impl Holdfast {
             digest: access.digest(),
             purpose: Purpose::Access,
             parent: Some(device.id.clone()),
+            derived: true,
             former: None,
             created_at: now,
             expires_at: Some(device.expires_at.map_or(now.plus(ACCESS), |end| end.min(now.plus(ACCESS)))),

@@ -2,11 +2,11 @@
 //! not be used twice once nobody would accept it anyway.
 
 use crate::authenticate::has_ended;
-use crate::entity::{DeviceRequest, Holder, Invitation, Purpose, Spent, Token, TokenUse};
+use crate::entity::{DeviceRequest, Invitation, SigningKey, Spent, Token, TokenUse};
 use crate::error::Result;
 use crate::holdfast::Holdfast;
 use holdfast_store::{Committed, Entity, Key, Pages};
-use holdfast_types::Timestamp;
+use holdfast_types::{Timestamp, TokenId};
 use std::time::Duration;
 
 /// For how long an ended token that somebody made is still listed, so that they see why it does not work.
@@ -25,7 +25,37 @@ impl Holdfast {
         let invitations = self
             .clear::<Invitation>(Invitation::PART, |invitation| invitation.expires_at.plus(LISTED) <= now)
             .await?;
-        Ok(tokens + spent + devices + invitations)
+        let children = self.clear_children().await?;
+        Ok(tokens + children + spent + devices + invitations)
+    }
+
+    /// Deletes what was made from a secret that is gone, where whoever revoked that did not come to it: it does not
+    /// work, and would be listed for ever.
+    async fn clear_children(&self) -> Result<usize> {
+        let mut cleared = 0;
+        let mut pages = Pages::new(&*self.store, Token::PART);
+        while let Some(found) = pages.next_entities::<Token>().await? {
+            let made = found.iter().filter_map(|(_, token)| Some((token.key(), token.parent.as_ref()?)));
+            cleared += self.clear_without::<Token>(made.collect()).await?;
+        }
+        let mut pages = Pages::new(&*self.store, SigningKey::PART);
+        while let Some(found) = pages.next_entities::<SigningKey>().await? {
+            let made = found.iter().filter_map(|(_, key)| Some((Entity::key(key), key.parent.as_ref()?)));
+            cleared += self.clear_without::<SigningKey>(made.collect()).await?;
+        }
+        Ok(cleared)
+    }
+
+    async fn clear_without<E: Entity>(&self, made: Vec<(Key, &TokenId)>) -> Result<usize> {
+        let parents: Vec<Key> = made.iter().map(|(_, parent)| Token::key_of(parent)).collect();
+        let there = self.store.get_many(&parents).await?;
+        let without = made.into_iter().zip(there).filter(|(_, parent)| parent.is_none());
+        let keys: Vec<Key> = without.map(|((key, _), _)| key).collect();
+        for keys in keys.chunks(CHUNK) {
+            // No secret comes back once it is gone.
+            self.delete_over::<E>(keys, &|_| true).await?;
+        }
+        Ok(keys.len())
     }
 
     async fn clear<E: Entity>(&self, part: &str, is_over: impl Fn(&E) -> bool) -> Result<usize> {
@@ -63,9 +93,6 @@ impl Holdfast {
 }
 
 fn is_over(token: &Token, now: Timestamp) -> bool {
-    let was_made_by_hand = token.purpose == Purpose::Access
-        && token.parent.is_none()
-        && matches!(token.holder, Holder::Login(_));
-    let listed = if was_made_by_hand { LISTED } else { Duration::ZERO };
+    let listed = if token.is_made_by_hand() { LISTED } else { Duration::ZERO };
     has_ended(token.expires_at.map(|end| end.plus(listed)), now)
 }

@@ -9,8 +9,8 @@ use crate::rights::{Action, require};
 use crate::sessions::{Browser, Session};
 use crate::teams::require_team;
 use crate::throttle::Attempt;
-use holdfast_store::{Committed, Entity as _, Tx, read, scan_all};
-use holdfast_types::{Login, Password, Sha256, TeamName, TokenSecret};
+use holdfast_store::{Committed, Entity as _, Tx, scan_all};
+use holdfast_types::{Login, Password, Sha256, TeamName, Timestamp, TokenSecret};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -66,8 +66,14 @@ impl Holdfast {
     pub async fn list_invitations(&self, actor: &Actor) -> Result<Vec<Invitation>> {
         require(actor, Action::Administer)?;
         let now = self.outside.now();
-        let all = scan_all::<Invitation>(&*self.store, Invitation::PART).await?.into_iter();
-        Ok(all.map(|(_, invitation)| invitation).filter(|invitation| now < invitation.expires_at).collect())
+        let mut tx = Tx::new(&self.store);
+        let mut open = Vec::new();
+        for (_, invitation) in scan_all::<Invitation>(&*self.store, Invitation::PART).await? {
+            if is_open(&mut tx, &invitation, now).await? {
+                open.push(invitation);
+            }
+        }
+        Ok(open)
     }
 
     /// Takes an invitation back. For admins.
@@ -79,8 +85,11 @@ impl Holdfast {
 
     /// Whether a secret is that of an open invitation.
     pub async fn is_invited(&self, secret: &TokenSecret) -> Result<bool> {
-        let found = read::<Invitation>(&*self.store, &Invitation::key_of(&secret.digest())).await?;
-        Ok(found.is_some_and(|(_, invitation)| self.outside.now() < invitation.expires_at))
+        let mut tx = Tx::new(&self.store);
+        match tx.get::<Invitation>(&Invitation::key_of(&secret.digest())).await? {
+            Some(invitation) => is_open(&mut tx, &invitation, self.outside.now()).await,
+            None => Ok(false),
+        }
     }
 
     /// Makes an account with an invitation, which is used up, and signs in.
@@ -191,12 +200,8 @@ impl Holdfast {
         loop {
             let mut tx = retry.begin().await?;
             let Some(invitation) = tx.get::<Invitation>(&key).await? else { return Err(not_invited()) };
-            if let Some(inviter) = &invitation.inviter {
-                let inviter = tx.get::<User>(&User::key_of(inviter)).await?;
-                let may = |user: &User| user.role == Role::Admin && !user.disabled && !user.leaving;
-                if !inviter.as_ref().is_some_and(may) {
-                    return Err(not_invited());
-                }
+            if !is_open(&mut tx, &invitation, self.outside.now()).await? {
+                return Err(not_invited());
             }
             self.write_account(&mut tx, &account, invitation.role, &password).await?;
             for team in &invitation.teams {
@@ -253,6 +258,15 @@ impl Holdfast {
         tx.create(&user).await?;
         Ok(tx.put(password).await?)
     }
+}
+
+/// Whether somebody may still come in by an invitation: it has an end, and whoever invited must still be an admin.
+async fn is_open(tx: &mut Tx, invitation: &Invitation, now: Timestamp) -> Result<bool> {
+    if invitation.expires_at <= now {
+        return Ok(false);
+    }
+    let Some(inviter) = &invitation.inviter else { return Ok(true) };
+    Ok(tx.get::<User>(&User::key_of(inviter)).await?.is_some_and(|user| user.is_active_admin()))
 }
 
 fn require_domain(domains: &[String], email: Option<&str>) -> Result<()> {

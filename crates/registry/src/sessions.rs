@@ -60,6 +60,7 @@ impl Holdfast {
             purpose: Purpose::Session { agent, via: via.to_owned() },
             bound: None,
             parent: None,
+            derived: false,
             former: None,
             created_at,
             expires_at: Some(created_at.plus(self.settings.session_lifetime)),

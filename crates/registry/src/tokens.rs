@@ -38,7 +38,7 @@ pub struct NewToken {
 /// The secrets of one user among which a new one is counted: a flood of one sort leaves room for the others.
 #[derive(Clone, Copy)]
 pub(crate) enum Among<'a> {
-    /// Tokens that somebody made and named.
+    /// Tokens that somebody made and named, and devices that somebody let in.
     Made,
     /// Sessions of browsers.
     Sessions,
@@ -48,11 +48,18 @@ pub(crate) enum Among<'a> {
 
 impl Among<'_> {
     fn holds(self, token: &Token) -> bool {
-        let is_session = matches!(token.purpose, Purpose::Session { .. });
         match self {
-            Among::Made => !is_session && token.bound.is_none(),
-            Among::Sessions => is_session,
-            Among::ChildrenOf(parent) => token.bound.is_some() && token.parent.as_ref() == Some(parent),
+            Among::Made => token.is_made_by_hand() || token.purpose == Purpose::Device,
+            Among::Sessions => matches!(token.purpose, Purpose::Session { .. }),
+            Among::ChildrenOf(parent) => token.derived && token.parent.as_ref() == Some(parent),
+        }
+    }
+
+    fn most(self) -> usize {
+        match self {
+            Among::Made => Token::MAX_PER_USER,
+            Among::Sessions => Token::MAX_SESSIONS,
+            Among::ChildrenOf(_) => Token::MAX_CHILDREN,
         }
     }
 }
@@ -60,8 +67,12 @@ impl Among<'_> {
 impl Token {
     /// How long before its end a token is pointed out to its owner.
     pub const ENDS_SOON: Duration = Duration::from_hours(24 * 14);
-    /// The most tokens of a user, of each [`Among`].
+    /// The most tokens and devices of a user.
     pub const MAX_PER_USER: usize = 500;
+    /// The most sessions of a user; the oldest makes room.
+    pub const MAX_SESSIONS: usize = 100;
+    /// The most that is made from one secret by itself; the oldest makes room, which was used by then.
+    pub const MAX_CHILDREN: usize = 50;
     /// The most characters of a label.
     pub const MAX_LABEL_CHARS: usize = 100;
     /// The most crate patterns and the most registries of a token.
@@ -167,6 +178,7 @@ impl Holdfast {
             purpose: Purpose::Access,
             bound: None,
             parent: parent_for(actor, &new.login),
+            derived: false,
             former: None,
             created_at,
             expires_at,
@@ -211,14 +223,15 @@ impl Holdfast {
         among: Among<'_>,
     ) -> Result<()> {
         let ids = index_keys(&*self.store, Token::user_part(login)).await?;
-        if ids.len() < Token::MAX_PER_USER {
+        if ids.len() < among.most() {
             return Ok(());
         }
         let (now, tokens) = (self.outside.now(), self.tokens_of(login).await?);
         let (mut over, alive): (Vec<Token>, Vec<Token>) =
             tokens.into_iter().partition(|token| has_ended(token.expires_at, now));
         let mut counted: Vec<Token> = alive.into_iter().filter(|token| among.holds(token)).collect();
-        if let Some(surplus) = (counted.len() + 1).checked_sub(Token::MAX_PER_USER).filter(|many| *many > 0) {
+        let surplus = (counted.len() + 1).saturating_sub(among.most());
+        if surplus > 0 {
             if let Among::Made = among {
                 let detail =
                     format!("`{login}` has {} tokens; revoke some that are not used any more", counted.len());
@@ -283,7 +296,8 @@ impl Holdfast {
 
     /// Deletes what was made from a token that is gone. It does not work any more as it is, but would be listed.
     async fn end_children(&self, actor: &Actor, deed: Deed<'_>, token: &Token) -> Result<()> {
-        let Some(login) = token.login() else { return Ok(()) };
+        let may_have_made = |token: &&Token| !matches!(token.purpose, Purpose::Session { .. });
+        let Some(login) = Some(token).filter(may_have_made).and_then(Token::login) else { return Ok(()) };
         let mut others = self.tokens_of(login).await?;
         let mut gone = vec![token.id.clone()];
         let mut next = 0;

@@ -9,6 +9,7 @@ use crate::entity::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
+use crate::principals::READ_CHUNK;
 use crate::registries::{live, no_such_registry};
 use crate::rights::{Action, no_such_crate, require};
 use crate::teams::is_present_team;
@@ -180,17 +181,12 @@ impl Holdfast {
             }
         })?;
         check_age(&claims, now)?;
-        let job = job(&rules, &claims)?;
+        let job = self.standing(job(&rules, &claims)?).await?;
         let spent = spent(jwt, &claims, now);
-        let (token, secret) = self.job_token(job.clone(), wish, now);
+        let (token, secret) = self.job_token(job, wish, now);
         let mut retry = self.retry();
         loop {
             let mut tx = retry.begin().await?;
-            for Trusting { registry, name, .. } in &job.crates {
-                let head = tx.get::<CrateHead>(&CrateHead::key_of(registry, &name.canonical())).await?;
-                let head = head.ok_or_else(|| no_such_crate(name.as_str()))?;
-                self.require_trust(&mut tx, &head, &job).await?;
-            }
             // Reading may be asked for again: some CI systems give a job one token for all of its commands.
             if *wish == JobWish::Publish {
                 if tx.get::<Spent>(&Spent::key_of(&spent.digest)).await?.is_some() {
@@ -217,11 +213,40 @@ impl Holdfast {
         }
     }
 
+    /// A job with those of its crates that trust it now; the refusal of one where none does. It is asked again at
+    /// each publish.
+    async fn standing(&self, job: Job) -> Result<Job> {
+        // Never committed: what many crates say guards nothing here.
+        let mut tx = Tx::new(&self.store);
+        let (mut crates, mut refusal) = (Vec::new(), None);
+        for chunk in job.crates.chunks(READ_CHUNK) {
+            let key = |it: &Trusting| CrateHead::key_of(&it.registry, &it.name.canonical());
+            tx.prefetch(&chunk.iter().map(key).collect::<Vec<_>>()).await?;
+            for trusting in chunk {
+                let head = tx.get::<CrateHead>(&key(trusting)).await?;
+                let stands = match head {
+                    Some(head) => self.require_trust(&mut tx, &head, &job).await,
+                    None => Err(no_such_crate(trusting.name.as_str())),
+                };
+                match stands {
+                    Ok(()) => crates.push(trusting.clone()),
+                    Err(error) if error.kind() == Kind::Unavailable => return Err(error),
+                    Err(error) => refusal = refusal.or(Some(error)),
+                }
+            }
+        }
+        match refusal {
+            Some(refusal) if crates.is_empty() => Err(refusal),
+            _ => Ok(Job { crates, ..job }),
+        }
+    }
+
     /// Refuses a job whose rule was taken away since, and one of a crate that nobody stands for any more: rules of
-    /// somebody who was let go would let them in by their CI. Until the commit, both stay.
+    /// somebody who was let go would let them in by their CI. Until a commit, both stay.
     pub(crate) async fn require_trust(&self, tx: &mut Tx, head: &CrateHead, job: &Job) -> Result<()> {
-        let (name, digest) = (&head.name, job.rule_of(&head.registry, &head.name));
-        if !head.trusts.iter().any(|rule| digest == Some(&rule.digest())) {
+        let name = &head.name;
+        let rules: Vec<Sha256> = head.trusts.iter().map(TrustRule::digest).collect();
+        if !job.rules_of(&head.registry, name).any(|rule| rules.contains(rule)) {
             let job = &job.name;
             return Err(Error::new(
                 Kind::Forbidden,
@@ -339,6 +364,7 @@ impl Holdfast {
             purpose: Purpose::Access,
             bound: None,
             parent: None,
+            derived: true,
             former: None,
             created_at: now,
             expires_at: Some(now.plus(lifetime)),
@@ -394,7 +420,6 @@ fn job(rules: &[PlacedRule], claims: &Claims) -> Result<Job> {
         }
     }
     if is_trusted {
-        crates.dedup_by(|one, other| (&one.registry, &one.name) == (&other.registry, &other.name));
         return Ok(Job { name: job_name(claims), crates });
     }
     if refusals.is_empty() {

@@ -43,9 +43,9 @@ const PUBLIC_ISSUERS: &[&str] = &[
     "https://api.bitbucket.org/2.0/workspaces/*/pipelines-config/identity/oidc",
 ];
 
-/// Sources of pipelines on GitLab whose `ref` is the name that somebody gave the branch of a merge request, in a
-/// fork maybe.
-const MERGE_REQUESTS: &[&str] = &["merge_request_event", "external_pull_request_event"];
+/// Sources of pipelines on GitLab whose `ref` may be the name that somebody gave the branch of a merge request, in a
+/// fork maybe; a child of such a pipeline says that it has a parent.
+const MERGE_REQUESTS: &[&str] = &["merge_request_event", "external_pull_request_event", "parent_pipeline"];
 
 /// Events by which somebody else's change starts a workflow with the rights of the repository.
 const FOREIGN_EVENTS: &[&str] = &["pull_request_target", "workflow_run"];
@@ -287,15 +287,14 @@ impl GitlabTrust {
         }));
         all.extend(self.environment.as_ref().map(|name| Requirement::exactly("environment", name)));
         all.extend(self.git_ref.iter().flat_map(|git_ref| {
-            let (kind, name) = match git_ref {
-                GitRef::Branch(name) => ("branch", name),
-                GitRef::Tag(name) => ("tag", name),
+            let (kind, name, source) = match git_ref {
+                GitRef::Branch(name) => ("branch", name, Some(Wanted::NoneOf(MERGE_REQUESTS))),
+                GitRef::Tag(name) => ("tag", name, None),
             };
-            [
-                Requirement::exactly("ref_type", kind),
-                Requirement::new("ref", Wanted::Pattern(name.clone())),
-                Requirement::new("pipeline_source", Wanted::NoneOf(MERGE_REQUESTS)),
-            ]
+            let kind = Requirement::exactly("ref_type", kind);
+            let name = Requirement::new("ref", Wanted::Pattern(name.clone()));
+            let source = source.map(|wanted| Requirement::new("pipeline_source", wanted));
+            [kind, name].into_iter().chain(source)
         }));
         all
     }

@@ -148,7 +148,8 @@ options! {
     log_format: LogFormat => OptionSpec::new(Section::Logging, "log-format", "FORMAT").default("text");
 
     /// Token of the admin that the first start creates, so that automation need not read it from the output.
-    /// There is no flag for it, because other users of a machine can read command lines.
+    /// A new one takes the place of the one before, and ends what was made with that. There is no flag for it, because
+    /// other users of a machine can read command lines.
     bootstrap_token: Option<Secret> =>
         OptionSpec::new(Section::Access, "bootstrap-token", "TOKEN").no_flag();
 

@@ -29,6 +29,9 @@ pub struct Token {
     /// The secret that it was made from, with which it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<TokenId>,
+    /// Whether nobody asked for it by a name of their own: for one act, or for a device for an hour.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
     /// The secret that this one took the place of, for a device whose answer got lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<Former>,
@@ -73,21 +76,20 @@ pub struct Trusting {
     pub registry: RegistryName,
     /// What it is called.
     pub name: CrateName,
-    /// By which rule: [`TrustRule::digest`].
+    /// By which rule: its [`digest`](holdfast_types::TrustRule::digest).
     pub rule: Sha256,
 }
 
 impl Job {
-    /// The rule by which a crate trusts it; none if the crate does not.
-    pub fn rule_of(&self, registry: &RegistryName, krate: &CrateName) -> Option<&Sha256> {
-        let found =
-            self.crates.iter().find(|trusting| trusting.registry == *registry && trusting.name == *krate);
-        found.map(|trusting| &trusting.rule)
+    /// The rules by which a crate trusts it; none if the crate does not.
+    pub fn rules_of(&self, registry: &RegistryName, krate: &CrateName) -> impl Iterator<Item = &Sha256> {
+        let is_it = move |trusting: &&Trusting| trusting.registry == *registry && trusting.name == *krate;
+        self.crates.iter().filter(is_it).map(|trusting| &trusting.rule)
     }
 
     /// Whether a crate trusts it.
     pub fn may_publish(&self, registry: &RegistryName, krate: &CrateName) -> bool {
-        self.rule_of(registry, krate).is_some()
+        self.rules_of(registry, krate).next().is_some()
     }
 }
 
@@ -170,6 +172,11 @@ impl Token {
     /// Its own key.
     pub fn key_of_self(&self) -> Key {
         Token::key_of(&self.id)
+    }
+
+    /// Whether somebody made it and gave it its name.
+    pub fn is_made_by_hand(&self) -> bool {
+        self.purpose == Purpose::Access && !self.derived && self.login().is_some()
     }
 
     /// Whose it is, if that is an account.

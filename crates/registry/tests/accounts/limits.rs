@@ -2,7 +2,7 @@
 
 use crate::world::{World, new_token, v};
 use holdfast_registry::entity::{Role, Token};
-use holdfast_registry::{Act, Actor, Kind, NewToken};
+use holdfast_registry::{Act, Actor, DeviceAnswer, Kind, NewToken};
 use holdfast_types::{Scopes, Sha256, TokenId, TokenSecret};
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn a_flood_of_one_sort_leaves_room_for_the_others() {
     let kept = bind(&other).await;
     let oldest = bind(&weak).await;
     world.outside.advance(Duration::from_secs(1));
-    for _ in 0..Token::MAX_PER_USER {
+    for _ in 0..Token::MAX_CHILDREN {
         bind(&weak).await;
     }
     assert!(!works(&oldest).await && works(&kept).await, "the oldest of the flood made room, and no other");
@@ -78,8 +78,27 @@ async fn a_flood_of_one_sort_leaves_room_for_the_others() {
     let first = world.session("alice", "correct horse").await;
     world.outside.advance(Duration::from_secs(1));
     let second = world.session("alice", "correct horse").await;
-    for _ in 0..Token::MAX_PER_USER - 1 {
+    for _ in 0..Token::MAX_SESSIONS - 1 {
         world.session("alice", "correct horse").await;
     }
     assert!(world.at_browser(&first).await.is_none() && world.at_browser(&second).await.is_some());
+}
+
+#[tokio::test]
+async fn a_device_that_comes_again_and_again_leaves_no_heap() {
+    let world = World::new().await;
+    world.add_with_password("alice", "correct horse").await;
+    let alice = world.at_browser(&world.session("alice", "correct horse").await).await.unwrap();
+    let holdfast = &world.holdfast;
+    let start = holdfast.begin_device("a laptop", None).await.unwrap();
+    holdfast.decide_device(&alice, &start.user_code, true).await.unwrap();
+    let DeviceAnswer::Tokens(mut tokens) = holdfast.claim_device(&start.secret, None).await.unwrap() else {
+        panic!("the device is not let in");
+    };
+    for _ in 0..Token::MAX_CHILDREN + 10 {
+        tokens = holdfast.refresh_device(&tokens.refresh, None).await.unwrap().unwrap();
+    }
+    let left = world.keys(&Token::user_part(&v("alice"))).await.len();
+    assert_eq!(left, Token::MAX_CHILDREN + 2, "the session, the device and what it has");
+    assert!(holdfast.refresh_device(&tokens.refresh, None).await.unwrap().is_some());
 }

@@ -2,8 +2,9 @@
 
 use crate::world::{World, new_token, refused, v};
 use holdfast_identity::signed::PublicKey;
-use holdfast_registry::entity::Role;
+use holdfast_registry::entity::{Role, Token};
 use holdfast_registry::{Actor, Kind, NewToken};
+use holdfast_store::{Committed, Tx};
 use holdfast_types::{Scopes, Timestamp, TokenId};
 use std::time::Duration;
 
@@ -244,4 +245,25 @@ async fn what_was_made_with_a_token_ends_with_it() {
     let listed = holdfast.list_tokens(&session, Some(&v("alice"))).await.unwrap();
     assert_eq!(listed.len(), 3, "the session, what it made, and what the admin made");
     assert!(listed.iter().any(|(token, _)| token.id == kept.id));
+}
+
+/// As a crash between a revocation and what follows it leaves it.
+#[tokio::test]
+async fn what_outlived_its_token_is_cleared_away() {
+    let world = World::new().await;
+    world.add("alice", Role::Publisher).await;
+    let holdfast = &world.holdfast;
+    let alice = world.actor("alice").await;
+    let (child, _) = holdfast.create_token(&alice, new_token("alice")).await.unwrap();
+    holdfast.add_key(&alice, &v("alice"), v(KEY), None).await.unwrap();
+    let kept = world.token("alice").await;
+    assert_eq!(holdfast.clear_ended().await.unwrap(), 0);
+
+    let mut tx = Tx::new(&world.store);
+    tx.delete::<Token>(&Token::key_of(&child.parent.unwrap())).await.unwrap();
+    assert_eq!(tx.commit().await.unwrap(), Committed::Yes);
+    assert_eq!(holdfast.clear_ended().await.unwrap(), 2);
+    assert!(!world.has(Token::key_of(&child.id)).await);
+    assert_eq!(holdfast.list_keys(&world.operator, Some(&v("alice"))).await.unwrap(), []);
+    assert!(holdfast.authenticate(&kept, None).await.is_ok());
 }

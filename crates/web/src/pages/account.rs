@@ -114,8 +114,7 @@ async fn registries(shared: &Shared, actor: &Actor) -> Result<Vec<RegistryName>>
 }
 
 fn token_table(root: &str, tokens: &[(Token, Option<TokenUse>)]) -> Markup {
-    let own =
-        |(token, _): &&(Token, Option<TokenUse>)| token.purpose == Purpose::Access && token.parent.is_none();
+    let own = |(token, _): &&(Token, Option<TokenUse>)| token.is_made_by_hand();
     html! {
         section {
             h2 { "Tokens" }
@@ -273,8 +272,7 @@ fn all<'a, T: FromStr<Err: Display> + Ord>(
 }
 
 fn ends_soon(token: &Token, now: Timestamp) -> bool {
-    token.purpose == Purpose::Access
-        && token.parent.is_none()
+    token.is_made_by_hand()
         && token.expires_at.is_some_and(|end| now < end && end <= now.plus(Token::ENDS_SOON))
 }
 

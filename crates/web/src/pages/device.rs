@@ -56,7 +56,7 @@ pub(crate) async fn decide(
     match shared.holdfast.decide_device(&actor, fields.text("code"), is_approved).await {
         Ok(()) => {
             let sentence = if is_approved {
-                "It is let in. You can close this page and go back to your terminal."
+                "It is let in. Go back to your terminal; it goes on within seconds. Stay signed in here until it does."
             } else {
                 "It was refused."
             };

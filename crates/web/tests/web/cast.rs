@@ -264,6 +264,7 @@ async fn job(site: &Site, registry: &str, krate: &str, endpoint: Endpoint) -> St
         purpose: Purpose::Access,
         bound: None::<Bound>,
         parent: None,
+        derived: false,
         former: None,
         created_at: site.holdfast.outside().now(),
         expires_at: Some(site.holdfast.outside().now().plus(Duration::from_mins(30))),

@@ -197,8 +197,19 @@ async fn a_server_without_an_address_of_its_own_takes_no_jobs() {
 #[tokio::test]
 async fn a_job_is_trusted_while_its_rule_and_an_owner_stand() {
     let Some(trusting) = Trusting::new().await else { return };
+    // Another's crate trusts the same job, and is in nobody's way when he is let go.
+    let bob = trusting.site.user("bob", Role::Publisher).await;
+    trusting.publish(&bob, "bobs", "1.0.0").await.expect(200);
+    let rules = json!({ "rules": [trusting.rule()] });
+    put(&TRUST.replace("abc", "bobs")).token(&bob).json(&rules).send(&trusting.site).await.expect(204);
+    let token = trusting.token("0").await;
+    trusting.publish(&token, "bobs", "1.0.1").await.expect(200);
+    trusting.site.holdfast.disable_user(&Actor::operator(), &"bob".parse().unwrap()).await.unwrap();
+    trusting.publish(&token, "bobs", "1.0.2").await.expect(403);
+
     let token = trusting.token("1").await;
     trusting.publish(&token, "abc", "1.0.1").await.expect(200);
+    trusting.publish(&token, "bobs", "1.0.2").await.expect(403);
     let trust = async |rules: Value| {
         put(TRUST)
             .token(&trusting.alice)
