@@ -12,7 +12,7 @@ use crate::repository::{build_release, cargo, check, command, root, succeeds};
 use crate::servers;
 
 /// How long each fuzz target runs; long runs are a matter for a night, not for every change.
-const FUZZ_SECONDS: u32 = 15;
+const FUZZ_SECONDS: u32 = 10;
 
 struct Suite {
     name: &'static str,
