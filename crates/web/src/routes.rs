@@ -119,6 +119,7 @@ routes! {
     Token: {
         POST "/account/tokens" => pages::account::create_token,
         POST "/account/tokens/{id}/revoke" => pages::account::revoke_token,
+        POST "/account/keys/{id}/revoke" => pages::account::revoke_key,
         POST "/account/password" => pages::account::change_password,
         POST "/device" => pages::device::decide,
         POST "/api/v1/tokens/bound" => json_api::trust::bind,

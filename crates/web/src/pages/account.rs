@@ -1,4 +1,4 @@
-//! One's own account: tokens, sessions, devices, the password.
+//! One's own account: tokens, keys, sessions, devices, the password.
 
 use super::agent;
 use super::layout::{Page, Refusal, go, notice};
@@ -8,7 +8,7 @@ use crate::extract::{Caller, Form, Origin, Path, own_login};
 use crate::web::Shared;
 use axum::extract::State;
 use axum::response::Response;
-use holdfast_registry::entity::{Purpose, Token, TokenUse};
+use holdfast_registry::entity::{Purpose, SigningKey, Token, TokenUse};
 use holdfast_registry::{Actor, Error, NewToken};
 use holdfast_types::{CratePattern, Endpoint, Login, RegistryName, Scopes, Timestamp};
 use maud::{Markup, html};
@@ -62,6 +62,17 @@ pub(crate) async fn revoke_token(
     Ok(go(&origin, "/account", None))
 }
 
+/// `POST /account/keys/{id}/revoke`
+pub(crate) async fn revoke_key(
+    State(shared): State<Arc<Shared>>,
+    Caller(actor): Caller,
+    origin: Origin,
+    path: Path,
+) -> Result<Response> {
+    shared.holdfast.revoke_key(&actor, &path.get("id")?).await?;
+    Ok(go(&origin, "/account", None))
+}
+
 /// `POST /account/password`
 pub(crate) async fn change_password(
     State(shared): State<Arc<Shared>>,
@@ -91,6 +102,7 @@ async fn account(
     refusal: Option<&Refusal>,
 ) -> Result<Response> {
     let tokens = shared.holdfast.list_tokens(actor, Some(login)).await?;
+    let keys = shared.holdfast.list_keys(actor, Some(login)).await?;
     let names = registries(shared, actor).await?;
     let now = shared.holdfast.outside().now();
     let page = Page { origin, actor, title: "Your account" };
@@ -101,6 +113,7 @@ async fn account(
         }
         (token_table(root, &tokens))
         (token_form(root, &names))
+        (key_table(root, &keys))
         (session_table(root, actor, &tokens))
         (password_form(root))
     };
@@ -130,7 +143,30 @@ fn token_table(root: &str, tokens: &[(Token, Option<TokenUse>)]) -> Markup {
                                 td { (summary(&token.scopes)) }
                                 td { (day(token.expires_at)) }
                                 td { (used(last.as_ref())) }
-                                td { (revoke(root, token)) }
+                                td { (revoke(root, "tokens", token.id.as_str())) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Most people have none, and read nothing about them.
+fn key_table(root: &str, keys: &[SigningKey]) -> Markup {
+    html! {
+        @if !keys.is_empty() {
+            section {
+                h2 { "Keys that sign for you" }
+                table {
+                    thead { tr { th { "Key" } th { "Since" } th {} } }
+                    tbody {
+                        @for key in keys {
+                            tr {
+                                td { code { (key.key.id().as_str()) } }
+                                td { (day(Some(key.created_at))) }
+                                td { (revoke(root, "keys", key.key.id().as_str())) }
                             }
                         }
                     }
@@ -197,7 +233,7 @@ fn session_table(root: &str, actor: &Actor, tokens: &[(Token, Option<TokenUse>)]
                             }
                             td { (day(Some(token.created_at))) }
                             td { @if current == Some(&token.id) { "now" } @else { (used(last.as_ref())) } }
-                            td { @if current == Some(&token.id) { "this browser" } @else { (revoke(root, token)) } }
+                            td { @if current == Some(&token.id) { "this browser" } @else { (revoke(root, "tokens", token.id.as_str())) } }
                         }
                     }
                 }
@@ -243,9 +279,9 @@ fn new_secret(origin: &Origin, token: &Token, secret: &str, registries: &[Regist
     }
 }
 
-fn revoke(root: &str, token: &Token) -> Markup {
+fn revoke(root: &str, kind: &str, id: &str) -> Markup {
     html! {
-        form method="post" action={ (root) "/account/tokens/" (token.id) "/revoke" } {
+        form method="post" action={ (root) "/account/" (kind) "/" (id) "/revoke" } {
             button.plain { "End" }
         }
     }

@@ -1,5 +1,6 @@
 //! Signing in and out in a browser, and one's own account.
 
+use crate::keys::public_key;
 use crate::site::{ADMIN, Answer, PASSWORD, Site, delete, get, post};
 use holdfast_registry::Settings;
 use holdfast_registry::entity::Role;
@@ -307,4 +308,20 @@ async fn all_links_carry_the_path_of_the_server() {
     assert_eq!(answer.header("location"), Some("/crates/login?to=%2Faccount"));
     // The path of the server does not make an address of cargo one where cookies count.
     get("/crates/r/main/api/v1/crates").session(&session).send(&site).await.expect(401);
+}
+
+#[tokio::test]
+async fn the_account_shows_its_keys_and_ends_them() {
+    let site = with_alice().await;
+    let session = site.session("alice").await;
+    let page = async || get("/account").session(&session).send(&site).await.expect(200).text().to_owned();
+    assert!(!page().await.contains("Keys that sign for you"));
+    let key = json!({ "key": public_key(1) });
+    let made = post("/api/v1/keys").session(&session).json(&key).send(&site).await.expect(201).json();
+    let id = made["id"].as_str().unwrap();
+    let end = format!("/account/keys/{id}/revoke");
+    let shown = page().await;
+    assert!(shown.contains(&format!("<code>{id}</code>")) && shown.contains(&end), "{shown}");
+    post(&end).session(&session).form(&[]).send(&site).await.expect(303);
+    assert!(!page().await.contains(id));
 }
