@@ -2,7 +2,7 @@
 
 use crate::world::{World, new_token, refused, settings};
 use holdfast_registry::entity::Role;
-use holdfast_registry::{DeviceAnswer, Kind, NewToken, Settings};
+use holdfast_registry::{Kind, NewToken, Settings};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -47,13 +47,7 @@ async fn devices_end_with_the_longest_time_of_tokens() {
     let week = Duration::from_hours(24 * 7);
     let world = World::with(Settings { token_max_lifetime: Some(week), ..settings() }).await;
     world.add_with_password("alice", "correct horse").await;
-    let alice = world.at_browser(&world.session("alice", "correct horse").await).await.unwrap();
-    let holdfast = &world.holdfast;
-    let start = holdfast.begin_device("a laptop", None).await.unwrap();
-    holdfast.decide_device(&alice, &start.user_code, true).await.unwrap();
-    let DeviceAnswer::Tokens(mut tokens) = holdfast.claim_device(&start.secret, None).await.unwrap() else {
-        panic!("the device is not let in");
-    };
+    let (holdfast, mut tokens) = (&world.holdfast, world.device("alice", "correct horse").await);
     for _ in 0..6 {
         world.outside.advance(Duration::from_hours(24));
         tokens = holdfast.refresh_device(&tokens.refresh, None).await.unwrap().expect("it is in use");

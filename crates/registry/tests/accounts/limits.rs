@@ -2,7 +2,7 @@
 
 use crate::world::{World, new_token, v};
 use holdfast_registry::entity::{Role, Token};
-use holdfast_registry::{Act, Actor, DeviceAnswer, Kind, NewToken};
+use holdfast_registry::{Act, Actor, Kind, NewToken};
 use holdfast_types::{Scopes, Sha256, TokenId, TokenSecret};
 use std::time::Duration;
 
@@ -88,13 +88,7 @@ async fn a_flood_of_one_sort_leaves_room_for_the_others() {
 async fn a_device_that_comes_again_and_again_leaves_no_heap() {
     let world = World::new().await;
     world.add_with_password("alice", "correct horse").await;
-    let alice = world.at_browser(&world.session("alice", "correct horse").await).await.unwrap();
-    let holdfast = &world.holdfast;
-    let start = holdfast.begin_device("a laptop", None).await.unwrap();
-    holdfast.decide_device(&alice, &start.user_code, true).await.unwrap();
-    let DeviceAnswer::Tokens(mut tokens) = holdfast.claim_device(&start.secret, None).await.unwrap() else {
-        panic!("the device is not let in");
-    };
+    let (holdfast, mut tokens) = (&world.holdfast, world.device("alice", "correct horse").await);
     for _ in 0..Token::MAX_CHILDREN + 10 {
         tokens = holdfast.refresh_device(&tokens.refresh, None).await.unwrap().unwrap();
     }

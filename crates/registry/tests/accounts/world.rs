@@ -3,8 +3,8 @@
 use holdfast_blobs::Blobs;
 use holdfast_registry::entity::{About, CrateHead, Outcome, Role, Token};
 use holdfast_registry::{
-    Actor, AuditFilter, Browser, Error, Holdfast, Kind, NewToken, NewUser, Outside, Parts, PasswordCost,
-    Settings,
+    Actor, AuditFilter, Browser, DeviceAnswer, DeviceTokens, Error, Holdfast, Kind, NewToken, NewUser,
+    Outside, Parts, PasswordCost, Settings,
 };
 use holdfast_store::faults::{Call, Fault, Faults};
 use holdfast_store::{Committed, Key, Memory, Scan, Store, Tx};
@@ -107,6 +107,17 @@ impl World {
     /// The secret of a new session of a user.
     pub(crate) async fn session(&self, login: &str, password: &str) -> TokenSecret {
         self.holdfast.sign_in(login, v(password), browser()).await.unwrap().secret
+    }
+
+    /// What a device gets that a user let in.
+    pub(crate) async fn device(&self, login: &str, password: &str) -> DeviceTokens {
+        let user = self.at_browser(&self.session(login, password).await).await.unwrap();
+        let start = self.holdfast.begin_device("a laptop", None).await.unwrap();
+        self.holdfast.decide_device(&user, &start.user_code, true).await.unwrap();
+        match self.holdfast.claim_device(&start.secret, None).await.unwrap() {
+            DeviceAnswer::Tokens(tokens) => tokens,
+            other => panic!("the device is not let in: {other:?}"),
+        }
     }
 
     /// A user through a session that is open, `None` when it is not.
