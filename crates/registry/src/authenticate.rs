@@ -171,7 +171,7 @@ impl Holdfast {
         let token = tx.get::<Token>(&keys[0]).await?;
         let user = tx.get::<User>(&keys[1]).await?;
         let (Some(token), Some(user)) = (token, user) else { return Ok(None) };
-        if user.disabled || user.leaving || !self.is_alive(&mut tx, &token).await? {
+        if !user.is_active() || !self.is_alive(&mut tx, &token).await? {
             return Ok(None);
         }
         Ok(Some(account(token, user.role, teams)))

@@ -114,7 +114,7 @@ impl Holdfast {
             None => {}
         }
         let admin = tx.get::<User>(&User::key_of(&login)).await?;
-        if admin.is_none_or(|admin| admin.disabled || admin.leaving) {
+        if !admin.is_some_and(|admin| admin.is_active()) {
             tracing::warn!(user = %login, "the bootstrap token was not added: its user was removed or disabled");
             return Ok(false);
         }

@@ -5,6 +5,7 @@ use crate::audit::Deed;
 use crate::entity::{Bound, Purpose, Token};
 use crate::error::{Error, Result};
 use crate::holdfast::Holdfast;
+use crate::lifetime::no_later;
 use crate::rights::unauthenticated;
 use crate::tokens::{Among, require_within};
 use holdfast_store::Committed;
@@ -93,8 +94,7 @@ impl Holdfast {
             ));
         }
         let created_at = self.outside.now();
-        let end = created_at.plus(LIFETIME);
-        let expires_at = Some(account.expires_at.map_or(end, |own_end| own_end.min(end)));
+        let expires_at = Some(no_later(created_at.plus(LIFETIME), account.expires_at));
         require_within(account, &scopes, expires_at)?;
         let login = account.login().ok_or_else(|| {
             Error::new(crate::Kind::Forbidden, "the token of a CI job makes no other token")

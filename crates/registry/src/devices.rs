@@ -8,6 +8,7 @@ use crate::authenticate::has_ended;
 use crate::entity::{Decision, DeviceRequest, Former, Holder, Outcome, Purpose, Token, TokenUse};
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
+use crate::lifetime::no_later;
 use crate::polls::INTERVAL;
 use crate::rights::{Action, require};
 use crate::throttle::Attempt;
@@ -148,11 +149,6 @@ impl Holdfast {
         let mut retry = self.retry();
         loop {
             let Some(known) = self.token_of_any(&digest).await? else { return Ok(None) };
-            if let Some(login) = known.login() {
-                let deed = Deed { action: "device-refresh", registry: None, subject: login.as_str() };
-                let nobody = Actor::anonymous(address);
-                self.make_room(&nobody, deed, login, Among::ChildrenOf(&known.id)).await?;
-            }
             let mut tx = retry.begin().await?;
             let now = self.outside.now();
             let device = tx.get::<Token>(&known.key_of_self()).await?;
@@ -177,11 +173,13 @@ impl Holdfast {
                 }
                 continue;
             }
+            let deed = Deed { action: "device-refresh", registry: None, subject: login.as_str() };
+            let nobody = Actor::anonymous(address);
+            self.make_room(&nobody, deed, &login, Among::ChildrenOf(&device.id)).await?;
             let refresh = TokenSecret::from_entropy(self.outside.entropy());
             device.former = Some(Former { digest: device.digest, until: now.plus(GRACE) });
             device.digest = refresh.digest();
             device.expires_at = Some(self.device_end(device.created_at, now));
-            let deed = Deed { action: "device-refresh", registry: None, subject: login.as_str() };
             let tokens = self.write_tokens(&mut tx, &login, device, refresh, deed, address).await?;
             if let Committed::Yes = tx.commit().await? {
                 return Ok(Some(tokens));
@@ -271,8 +269,7 @@ impl Holdfast {
     /// When a device that was used now ends: after a while without use, and where tokens have a longest time, then
     /// at last whatever happens.
     fn device_end(&self, created_at: Timestamp, now: Timestamp) -> Timestamp {
-        let idle = now.plus(DEVICE);
-        self.settings.token_max_lifetime.map_or(idle, |most| idle.min(created_at.plus(most)))
+        no_later(now.plus(DEVICE), self.settings.last_moment(created_at))
     }
 
     /// Writes a device with an access token of its own.
@@ -298,7 +295,7 @@ impl Holdfast {
             derived: true,
             former: None,
             created_at: now,
-            expires_at: Some(device.expires_at.map_or(now.plus(ACCESS), |end| end.min(now.plus(ACCESS)))),
+            expires_at: Some(no_later(now.plus(ACCESS), device.expires_at)),
             ..device.clone()
         };
         let mut entry =

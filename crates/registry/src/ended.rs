@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::holdfast::Holdfast;
 use holdfast_store::{Committed, Entity, Key, Pages};
 use holdfast_types::{Timestamp, TokenId};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// For how long an ended token that somebody made is still listed, so that they see why it does not work.
@@ -18,50 +19,40 @@ impl Holdfast {
     /// Deletes what is over, and says how much.
     pub async fn clear_ended(&self) -> Result<usize> {
         let now = self.outside.now();
-        let tokens = self.clear::<Token>(Token::PART, |token| is_over(token, now)).await?;
-        let spent = self.clear::<Spent>(Spent::PART, |spent| spent.until <= now).await?;
-        let devices =
-            self.clear::<DeviceRequest>(DeviceRequest::PART, |request| request.expires_at <= now).await?;
-        let invitations = self
-            .clear::<Invitation>(Invitation::PART, |invitation| invitation.expires_at.plus(LISTED) <= now)
+        let tokens = self
+            .clear::<Token>(Token::PART, |token| is_over(token, now), |token| token.parent.as_ref())
             .await?;
-        let children = self.clear_children().await?;
-        Ok(tokens + children + spent + devices + invitations)
+        let keys = self.clear::<SigningKey>(SigningKey::PART, |_| false, |key| key.parent.as_ref()).await?;
+        let spent = self.clear::<Spent>(Spent::PART, |spent| spent.until <= now, |_| None).await?;
+        let devices = self
+            .clear::<DeviceRequest>(DeviceRequest::PART, |request| request.expires_at <= now, |_| None)
+            .await?;
+        let is_over = |invitation: &Invitation| invitation.expires_at.plus(LISTED) <= now;
+        let invitations = self.clear(Invitation::PART, is_over, |_| None).await?;
+        Ok(tokens + keys + spent + devices + invitations)
     }
 
-    /// Deletes what was made from a secret that is gone, where whoever revoked that did not come to it: it does not
-    /// work, and would be listed for ever.
-    async fn clear_children(&self) -> Result<usize> {
-        let mut cleared = 0;
-        let mut pages = Pages::new(&*self.store, Token::PART);
-        while let Some(found) = pages.next_entities::<Token>().await? {
-            let made = found.iter().filter_map(|(_, token)| Some((token.key(), token.parent.as_ref()?)));
-            cleared += self.clear_without::<Token>(made.collect()).await?;
-        }
-        let mut pages = Pages::new(&*self.store, SigningKey::PART);
-        while let Some(found) = pages.next_entities::<SigningKey>().await? {
-            let made = found.iter().filter_map(|(_, key)| Some((Entity::key(key), key.parent.as_ref()?)));
-            cleared += self.clear_without::<SigningKey>(made.collect()).await?;
-        }
-        Ok(cleared)
-    }
-
-    async fn clear_without<E: Entity>(&self, made: Vec<(Key, &TokenId)>) -> Result<usize> {
-        let parents: Vec<Key> = made.iter().map(|(_, parent)| Token::key_of(parent)).collect();
-        let there = self.store.get_many(&parents).await?;
-        let without = made.into_iter().zip(there).filter(|(_, parent)| parent.is_none());
-        let keys: Vec<Key> = without.map(|((key, _), _)| key).collect();
-        for keys in keys.chunks(CHUNK) {
-            // No secret comes back once it is gone.
-            self.delete_over::<E>(keys, &|_| true).await?;
-        }
-        Ok(keys.len())
-    }
-
-    async fn clear<E: Entity>(&self, part: &str, is_over: impl Fn(&E) -> bool) -> Result<usize> {
+    /// Deletes of a partition what is over, and what was made from a secret that is gone, where whoever revoked that
+    /// did not come to it: it does not work, and would be listed for ever.
+    async fn clear<E: Entity>(
+        &self,
+        part: &str,
+        is_over: impl Fn(&E) -> bool,
+        parent: impl Fn(&E) -> Option<&TokenId>,
+    ) -> Result<usize> {
         let mut pages = Pages::new(&*self.store, part);
         let mut cleared = 0;
         while let Some(found) = pages.next_entities::<E>().await? {
+            let made: Vec<(Key, Key)> = found
+                .iter()
+                .filter_map(|(_, entity)| Some((entity.key(), Token::key_of(parent(entity)?))))
+                .collect();
+            let parents: Vec<Key> = made.iter().map(|(_, parent)| parent.clone()).collect();
+            let there = self.store.get_many(&parents).await?;
+            let without = made.into_iter().zip(there).filter(|(_, there)| there.is_none());
+            let without: BTreeSet<Key> = without.map(|((key, _), _)| key).collect();
+            // No secret comes back once it is gone.
+            let is_over = |entity: &E| is_over(entity) || without.contains(&entity.key());
             let over: Vec<Key> =
                 found.iter().map(|(_, entity)| entity).filter(|e| is_over(e)).map(E::key).collect();
             for keys in over.chunks(CHUNK) {

@@ -92,7 +92,7 @@ impl Holdfast {
             token_uses: TokenUses::default(),
             hasher: Hasher::new(settings.password_cost),
             throttle: Throttle::default(),
-            polls: Polls::new(crate::devices::OPEN),
+            polls: Polls::default(),
             providers,
             issuers: Mutex::default(),
             client: OnceLock::new(),

@@ -137,15 +137,19 @@ impl Holdfast {
     }
 }
 
+/// Whether an owner is there and not disabled; until the commit, they stay so.
+pub(crate) async fn is_active(tx: &mut Tx, owner: &Principal) -> Result<bool> {
+    match owner {
+        Principal::User(login) => {
+            Ok(tx.get::<User>(&User::key_of(login)).await?.is_some_and(|user| user.is_active()))
+        }
+        Principal::Team(team) => is_present_team(tx, team).await,
+    }
+}
+
 /// Makes sure, until the commit, that an owner to be exists and stays.
 async fn require_present(tx: &mut Tx, owner: &Principal) -> Result<()> {
-    let is_present = match owner {
-        Principal::User(login) => {
-            tx.get::<User>(&User::key_of(login)).await?.is_some_and(|user| !user.leaving && !user.disabled)
-        }
-        Principal::Team(team) => is_present_team(tx, team).await?,
-    };
-    if is_present {
+    if is_active(tx, owner).await? {
         return Ok(());
     }
     Err(Error::invalid(match owner {

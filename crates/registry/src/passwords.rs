@@ -55,7 +55,7 @@ impl Holdfast {
             Some(login) => self.password_of(login).await?,
             None => (None, None),
         };
-        let is_active = user.is_some_and(|user| !user.disabled && !user.leaving && !user.service);
+        let is_active = user.is_some_and(|user| user.is_active() && !user.service);
         let hash = stored.as_ref().map(|stored| stored.hash.clone());
         let verdict = self.hasher.verify(password.clone(), hash).await?;
         match (known, stored, verdict) {

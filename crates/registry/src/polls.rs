@@ -1,5 +1,6 @@
 //! How often devices ask that wait to be let in: who asks too often is told to slow down (RFC 8628, section 3.5).
 
+use crate::devices::OPEN;
 use holdfast_types::Sha256;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,10 +20,8 @@ const MOST_CODES: usize = 20_000;
 /// several replicas may poll each of them once an interval. A code is forgotten with its final answer, or when
 /// room is needed and it was not polled for as long as a code is open. When there is still no room, all are
 /// forgotten: at worst, a device that polls too often is told so one poll later.
-pub(crate) struct Polls {
-    open: Duration,
-    codes: Mutex<HashMap<Sha256, Poll>>,
-}
+#[derive(Default)]
+pub(crate) struct Polls(Mutex<HashMap<Sha256, Poll>>);
 
 struct Poll {
     last: Instant,
@@ -30,15 +29,10 @@ struct Poll {
 }
 
 impl Polls {
-    /// Nothing remembered. Codes are open for so long.
-    pub(crate) fn new(open: Duration) -> Polls {
-        Polls { open, codes: Mutex::default() }
-    }
-
     /// Whether a poll comes sooner after the one before than it may. The interval of its code then grows, for
     /// the next poll and all that follow.
     pub(crate) fn is_too_soon(&self, code: &Sha256, now: Instant) -> bool {
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(poll) = codes.get_mut(code) else { return false };
         let is_too_soon = now.saturating_duration_since(poll.last) < poll.interval;
         poll.last = now;
@@ -50,9 +44,9 @@ impl Polls {
 
     /// Remembers a code that was polled and has to wait.
     pub(crate) fn waits(&self, code: Sha256, now: Instant) {
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if codes.len() >= MOST_CODES {
-            codes.retain(|_, poll| now.saturating_duration_since(poll.last) < self.open);
+            codes.retain(|_, poll| now.saturating_duration_since(poll.last) < OPEN);
             if codes.len() >= MOST_CODES {
                 codes.clear();
             }
@@ -62,7 +56,7 @@ impl Polls {
 
     /// Forgets a code that got its final answer.
     pub(crate) fn ended(&self, code: &Sha256) {
-        self.codes.lock().unwrap_or_else(PoisonError::into_inner).remove(code);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(code);
     }
 }
 
@@ -70,15 +64,13 @@ impl Polls {
 mod tests {
     use super::*;
 
-    const OPEN: Duration = Duration::from_mins(10);
-
     fn code(number: usize) -> Sha256 {
         Sha256::of(&number.to_be_bytes())
     }
 
     #[test]
     fn each_poll_too_soon_makes_the_interval_longer() {
-        let polls = Polls::new(OPEN);
+        let polls = Polls::default();
         let mut now = Instant::now();
         assert!(!polls.is_too_soon(&code(1), now));
         polls.waits(code(1), now);
@@ -103,9 +95,9 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let polls = Polls::new(OPEN);
+        let polls = Polls::default();
         let begin = Instant::now();
-        let known = || polls.codes.lock().expect("no panic").len();
+        let known = || polls.0.lock().expect("no panic").len();
         for number in 0..1000 {
             assert!(!polls.is_too_soon(&code(number), begin), "it is not known that there is such a code");
         }

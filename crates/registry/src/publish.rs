@@ -323,7 +323,7 @@ impl Holdfast {
             })?
         };
         let user = tx.get::<User>(&User::key_of(&login)).await?;
-        if user.is_none_or(|user| user.disabled || user.leaving) {
+        if !user.is_some_and(|user| user.is_active()) {
             return Err(crate::rights::unauthenticated());
         }
         Ok(login)

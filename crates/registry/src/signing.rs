@@ -83,8 +83,7 @@ impl Holdfast {
         if !changes && claims.mutation.is_some() && !is_owners {
             return Err(refused("it is for a change, and this request reads"));
         }
-        let most = self.settings.token_max_lifetime.map(|most| key.created_at.plus(most));
-        if has_ended(most, self.outside.now()) {
+        if has_ended(self.settings.last_moment(key.created_at), self.outside.now()) {
             return Err(refused("its key is older than tokens may be here; register a new one"));
         }
         let account = self.account_of_key(&key, &claims, registry).await?;
@@ -102,7 +101,7 @@ impl Holdfast {
     ) -> Result<Account> {
         let mut tx = Tx::new(&self.store);
         let user = tx.get::<User>(&User::key_of(&key.login)).await?;
-        let user = user.filter(|user| !user.disabled && !user.leaving);
+        let user = user.filter(User::is_active);
         let user = user.ok_or_else(|| refused("the user of its key is disabled"))?;
         if !self.lasts(&mut tx, key.parent.clone()).await? {
             return Err(refused("its key ended with the token that registered it"));

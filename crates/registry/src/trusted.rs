@@ -4,21 +4,20 @@
 use crate::actor::Actor;
 use crate::audit::Deed;
 use crate::entity::{
-    CrateHead, Holder, Job, MAX_RULES, PlacedRule, Purpose, RegistryRecord, Spent, Token, Trusting, User,
+    CrateHead, Holder, Job, MAX_RULES, PlacedRule, Purpose, RegistryRecord, Spent, Token, Trusting,
     trust_part,
 };
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
+use crate::owners::is_active;
 use crate::principals::READ_CHUNK;
 use crate::registries::{live, no_such_registry};
 use crate::rights::{Action, no_such_crate, require};
-use crate::teams::is_present_team;
 use crate::throttle::Attempt;
 use holdfast_identity::{Claims, Issuer, VerifyError};
 use holdfast_store::{Committed, Pages, StoreError, Tx};
 use holdfast_types::{
-    CrateName, Endpoint, IssuerUrl, Principal, RegistryName, Scopes, Sha256, Timestamp, TokenId, TokenSecret,
-    TrustRule,
+    CrateName, Endpoint, IssuerUrl, RegistryName, Scopes, Sha256, Timestamp, TokenId, TokenSecret, TrustRule,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -254,14 +253,7 @@ impl Holdfast {
             ));
         }
         for owner in &head.owners {
-            let stands = match owner {
-                Principal::User(login) => {
-                    let user = tx.get::<User>(&User::key_of(login)).await?;
-                    user.is_some_and(|user| !user.disabled && !user.leaving)
-                }
-                Principal::Team(team) => is_present_team(tx, team).await?,
-            };
-            if stands {
+            if is_active(tx, owner).await? {
                 return Ok(());
             }
         }

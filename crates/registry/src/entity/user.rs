@@ -99,9 +99,14 @@ impl User {
         }
     }
 
+    /// Whether they may do anything at all now.
+    pub fn is_active(&self) -> bool {
+        !self.disabled && !self.leaving
+    }
+
     /// Whether they may run the server now.
     pub fn is_active_admin(&self) -> bool {
-        self.role == Role::Admin && !self.disabled && !self.leaving
+        self.role == Role::Admin && self.is_active()
     }
 
     /// The key of a user.

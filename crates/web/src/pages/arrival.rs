@@ -25,8 +25,8 @@ pub(crate) fn detour(request: &Parts, origin: &Origin) -> Option<Response> {
         && says(&cookie::FETCH_SITE, "cross-site")
         && says(&FETCH_MODE, "navigate")
         && says(&FETCH_DEST, "document");
-    let is_signed_in = cookie::cookie(&request.headers, cookie::SESSION).is_some();
-    if !is_followed_link || is_signed_in || !is_page(request.uri.path()) {
+    let is_signed_in = || cookie::cookie(&request.headers, cookie::SESSION).is_some();
+    if !is_followed_link || is_signed_in() || !is_page(request.uri.path()) {
         return None;
     }
     let nobody = Actor::anonymous(None);
