@@ -202,7 +202,7 @@ async fn fill(store: &Arc<dyn Store>) {
 }
 
 async fn create<E: Entity>(store: &Arc<dyn Store>, body: Value) {
-    let entity: E = serde_json::from_value(body).unwrap();
+    let entity = E::from_body(&body.to_string()).unwrap();
     let mut tx = Tx::new(store);
     tx.create(&entity).await.unwrap();
     assert_eq!(tx.commit().await.unwrap(), holdfast_store::Committed::Yes);

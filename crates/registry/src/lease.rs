@@ -37,6 +37,8 @@ impl Lease {
 impl Entity for Lease {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         Lease::key_of(&self.name)
     }

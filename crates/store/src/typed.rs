@@ -2,19 +2,25 @@
 //!
 //! A body is the entity's JSON object with the format version as its first field: `{"v":1,…}`.
 
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::Value;
 
 use crate::contract::{Doc, Key, Rev, Scan, Store, StoreError};
 
 /// A document with an identity, a format version and a pure list of the index entries that it owns.
 ///
-/// It must serialise to a JSON object without a field `v` of its own, and must ignore fields that it does
-/// not know (no `deny_unknown_fields`).
-pub trait Entity: Serialize + DeserializeOwned + Send + Sync {
+/// Its body is a JSON object without a field `v` of its own; fields that it does not know are ignored (no
+/// `deny_unknown_fields`).
+pub trait Entity: Sized + Send + Sync {
     /// The format that this code writes.
     const VERSION: u32;
+
+    /// Reads a body of this format, with or without the version field. By [`body_by_serde`](crate::body_by_serde).
+    fn from_body(body: &str) -> Result<Self, serde_json::Error>;
+
+    /// The body without the version field. By [`body_by_serde`](crate::body_by_serde).
+    fn to_body(&self) -> Result<String, serde_json::Error>;
 
     /// Where this entity is stored. It follows from the identity and never changes.
     fn key(&self) -> Key;
@@ -31,6 +37,21 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync {
         let _ = (from, body);
         None
     }
+}
+
+/// Says in an `impl Entity` that serde reads and writes the body: there, so that this is compiled with the entity
+/// and not again in each package that reads one.
+#[macro_export]
+macro_rules! body_by_serde {
+    () => {
+        fn from_body(body: &str) -> ::std::result::Result<Self, ::serde_json::Error> {
+            ::serde_json::from_str(body)
+        }
+
+        fn to_body(&self) -> ::std::result::Result<String, ::serde_json::Error> {
+            ::serde_json::to_string(self)
+        }
+    };
 }
 
 /// One entity with the revision it was read at.
@@ -113,7 +134,7 @@ impl<'a> Pages<'a> {
 
 pub(crate) fn encode<E: Entity>(key: &Key, entity: &E) -> Result<String, StoreError> {
     let corrupt = |source| StoreError::Corrupt { key: key.clone(), source };
-    let json = serde_json::to_string(entity).map_err(corrupt)?;
+    let json = entity.to_body().map_err(corrupt)?;
     let fields = json.strip_prefix('{').ok_or_else(|| {
         corrupt(serde_json::Error::custom("an entity must serialise to a JSON object; this one does not"))
     })?;
@@ -136,27 +157,36 @@ fn parse<E: Entity>(body: &str) -> Result<E, serde_json::Error> {
         None => serde_json::from_str::<Stamp>(body)?.v,
     };
     if version == E::VERSION {
-        return serde_json::from_str(body);
+        return E::from_body(body);
     }
-    if E::VERSION < version {
+    E::from_body(&upgraded(body, version, E::VERSION, E::upgrade)?)
+}
+
+/// A body of format `version` as one of format `wanted`, by a step for each format between.
+fn upgraded(
+    body: &str,
+    version: u32,
+    wanted: u32,
+    step: fn(u32, Value) -> Option<Value>,
+) -> Result<String, serde_json::Error> {
+    if wanted < version {
         return Err(serde_json::Error::custom(format_args!(
-            "it has format `{version}`, newer than the `{}` that this release reads; run a newer release",
-            E::VERSION
+            "it has format `{version}`, newer than the `{wanted}` that this release reads; run a newer release"
         )));
     }
     let mut value: Value = serde_json::from_str(body)?;
     if let Some(fields) = value.as_object_mut() {
         fields.remove("v");
     }
-    for from in version..E::VERSION {
-        value = E::upgrade(from, value).ok_or_else(|| {
+    for from in version..wanted {
+        value = step(from, value).ok_or_else(|| {
             serde_json::Error::custom(format_args!(
                 "its format `{from}` cannot be upgraded to `{}`",
                 from + 1
             ))
         })?;
     }
-    serde_json::from_value(value)
+    Ok(value.to_string())
 }
 
 #[derive(Deserialize)]
@@ -177,6 +207,7 @@ mod tests {
 
     use std::sync::Arc;
 
+    use serde::Serialize;
     use serde_json::json;
 
     use super::*;
@@ -190,6 +221,8 @@ mod tests {
 
     impl Entity for Person {
         const VERSION: u32 = 3;
+
+        crate::body_by_serde!();
 
         fn key(&self) -> Key {
             Key::new("person", &*self.name)
@@ -212,6 +245,8 @@ mod tests {
 
     impl Entity for Nothing {
         const VERSION: u32 = 12;
+
+        crate::body_by_serde!();
 
         fn key(&self) -> Key {
             Key::new("nothing", "")

@@ -18,6 +18,8 @@ struct Book {
 impl Entity for Book {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         Key::new("book", &*self.title)
     }

@@ -56,6 +56,8 @@ impl AuditEntry {
 impl Entity for AuditEntry {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         Key::new(AuditEntry::part(self.at), &*self.id)
     }

@@ -61,6 +61,8 @@ impl DeviceRequest {
 impl Entity for DeviceRequest {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         DeviceRequest::key_of(&self.digest)
     }

@@ -38,6 +38,8 @@ impl Identity {
 impl Entity for Identity {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         Identity::key_of(&self.issuer, &self.subject)
     }

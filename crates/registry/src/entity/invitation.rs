@@ -41,6 +41,8 @@ impl Invitation {
 impl Entity for Invitation {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         Invitation::key_of(&self.digest)
     }

@@ -151,6 +151,8 @@ impl CrateHead {
 impl Entity for CrateHead {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         CrateHead::key_of(&self.registry, &self.canonical())
     }
@@ -188,6 +190,8 @@ impl Readme {
 
 impl Entity for Readme {
     const VERSION: u32 = 1;
+
+    holdfast_store::body_by_serde!();
 
     fn key(&self) -> Key {
         Readme::key_of(&self.registry, &self.krate)

@@ -36,6 +36,8 @@ impl fmt::Debug for PasswordRecord {
 impl Entity for PasswordRecord {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         PasswordRecord::key_of(&self.login)
     }

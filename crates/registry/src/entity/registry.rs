@@ -60,6 +60,8 @@ impl RegistryRecord {
 impl Entity for RegistryRecord {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         RegistryRecord::key_of(&self.name)
     }

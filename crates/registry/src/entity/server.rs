@@ -21,6 +21,8 @@ impl ServerRecord {
 impl Entity for ServerRecord {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         ServerRecord::key_of()
     }

@@ -41,6 +41,8 @@ impl SigningKey {
 impl Entity for SigningKey {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         SigningKey::key_of(&self.key.id())
     }

@@ -26,6 +26,8 @@ impl Spent {
 impl Entity for Spent {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         Spent::key_of(&self.digest)
     }

@@ -30,6 +30,8 @@ impl Team {
 impl Entity for Team {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         Team::key_of(&self.name)
     }
@@ -65,6 +67,8 @@ impl Membership {
 
 impl Entity for Membership {
     const VERSION: u32 = 1;
+
+    holdfast_store::body_by_serde!();
 
     fn key(&self) -> Key {
         Membership::key_of(&self.team, &self.login)

@@ -188,6 +188,8 @@ impl Token {
 impl Entity for Token {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         Token::key_of(&self.id)
     }
@@ -223,6 +225,8 @@ impl TokenUse {
 
 impl Entity for TokenUse {
     const VERSION: u32 = 1;
+
+    holdfast_store::body_by_serde!();
 
     fn key(&self) -> Key {
         TokenUse::key_of(&self.id)

@@ -118,6 +118,8 @@ impl User {
 impl Entity for User {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         User::key_of(&self.login)
     }

@@ -61,6 +61,8 @@ impl Version {
 impl Entity for Version {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         Version::key_of(&self.registry, &self.krate(), &self.line.vers.key())
     }

@@ -29,6 +29,8 @@ impl UnfinishedImport {
 impl Entity for UnfinishedImport {
     const VERSION: u32 = 1;
 
+    holdfast_store::body_by_serde!();
+
     fn key(&self) -> Key {
         UnfinishedImport::key_of()
     }

@@ -38,6 +38,8 @@ struct Cell {
 impl Entity for Cell {
     const VERSION: u32 = 1;
 
+    crate::body_by_serde!();
+
     fn key(&self) -> Key {
         Key::new("cell", &*self.id)
     }

@@ -90,6 +90,8 @@ struct Item {
 impl Entity for Item {
     const VERSION: u32 = 1;
 
+    crate::body_by_serde!();
+
     fn key(&self) -> Key {
         Key::new("item", self.id.to_string())
     }

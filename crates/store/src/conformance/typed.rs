@@ -18,6 +18,8 @@ struct Version {
 impl Entity for Version {
     const VERSION: u32 = 1;
 
+    crate::body_by_serde!();
+
     fn key(&self) -> Key {
         Key::new(format!("version/{}", self.krate), &*self.number)
     }

@@ -17,6 +17,8 @@ struct Note {
 impl Entity for Note {
     const VERSION: u32 = 1;
 
+    crate::body_by_serde!();
+
     fn key(&self) -> Key {
         key(&self.id)
     }
