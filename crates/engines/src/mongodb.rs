@@ -6,6 +6,8 @@
 //! would permit write skew: two commits that each require what the other one deletes. Therefore a requirement
 //! writes into the document that it guards, and the database itself makes one of the two fail.
 //!
+//! What a process leaves locked that dies within a commit, the others unlock ([`sessions`]).
+//!
 //! The driver keeps the pool, watches the members of the set, and closes the connection of a read that was
 //! dropped half-way. A commit that was dropped is ended in order, in the background.
 
@@ -14,17 +16,20 @@ use std::sync::Arc;
 use holdfast_store::{Batch, Doc, Key, Op, Rev, Scan, Store, StoreError, check_deltas};
 use mongodb::bson::{RawArrayBuf, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria};
-use mongodb::{Client, Collection, Cursor, Database};
+use mongodb::{Client, Collection, Cursor};
 use tokio::sync::Semaphore;
 
 use crate::error::{OpenError, redact};
 use failure::unavailable;
+use sessions::Sessions;
+use transaction::Place;
 
 mod address;
 mod body;
 mod failure;
 mod record;
 mod schema;
+mod sessions;
 mod transaction;
 
 const ENGINE: &str = "mongodb";
@@ -34,8 +39,7 @@ const KEYS_PER_TRIP: usize = 1000;
 
 /// A database of a replica set, shared by any number of engines in any number of processes.
 pub struct Mongodb {
-    client: Client,
-    database: Database,
+    place: Place,
     documents: Collection<RawDocumentBuf>,
     counters: Collection<RawDocumentBuf>,
     /// Counts of one process take turns: they change the same documents all the time.
@@ -60,8 +64,11 @@ impl Mongodb {
             .build();
         let documents = database.collection_with_options(schema::DOCUMENTS, reads.clone());
         let counters = database.collection_with_options(schema::COUNTERS, reads);
+        let sessions = Arc::new(Sessions::new(&client, &database));
+        sessions.end_silent().await;
         let [counting, requiring] = [(); 2].map(|()| Arc::new(Semaphore::new(1)));
-        Ok(Mongodb { client, database, documents, counters, counting, requiring })
+        let place = Place { client, database, sessions };
+        Ok(Mongodb { place, documents, counters, counting, requiring })
     }
 
     /// Reads up to [`KEYS_PER_TRIP`] keys; the answers come in any order.
@@ -100,7 +107,7 @@ impl Store for Mongodb {
         let commands = transaction::of_batch(&batch);
         let requires = batch.ops().values().any(|op| matches!(op, Op::Require(_)));
         let lane = requires.then_some(&self.requiring);
-        match transaction::run(&self.client, &self.database, commands, lane).await {
+        match transaction::run(&self.place, commands, lane).await {
             // The answer got lost, but what was written may speak for itself.
             Err(StoreError::UnknownOutcome { .. }) if self.holds(&written(&batch), batch.rev()).await => {
                 Ok(())
@@ -112,7 +119,7 @@ impl Store for Mongodb {
     async fn count(&self, deltas: &[(Key, i64)]) -> Result<(), StoreError> {
         check_deltas(deltas)?;
         let commands = transaction::of_deltas(deltas);
-        match transaction::run(&self.client, &self.database, commands, Some(&self.counting)).await {
+        match transaction::run(&self.place, commands, Some(&self.counting)).await {
             // Other processes count the same all the time. Nothing was written.
             Err(StoreError::Conflict) => Err(failure::busy()),
             outcome => outcome,
@@ -124,7 +131,7 @@ impl Store for Mongodb {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        schema::probe(&self.database).await.map_err(|error| unavailable(&error))
+        schema::probe(&self.place.database).await.map_err(|error| unavailable(&error))
     }
 }
 

@@ -250,3 +250,43 @@ async fn people_can_read_what_is_stored() {
     assert!(matches!(corrupt, Err(StoreError::Corrupt { .. })), "{corrupt:?}");
     assert!(matches!(store.scan(&Scan::first("p", 1)).await, Err(StoreError::Corrupt { .. })));
 }
+
+/// The words of sessions, and a transaction in one of them that has changed the first document and stands still.
+async fn half_a_commit(url: &str) -> (mongodb::Collection<Document>, mongodb::ClientSession) {
+    let database = collections(url).await;
+    let mut session = database.client().start_session().await.unwrap();
+    session.start_transaction().await.unwrap();
+    let documents = database.collection::<Document>("documents");
+    let change = doc! { "$set": { "guard": 1 } };
+    let changed = documents.update_one(doc! { "sort": "00000" }, change).session(&mut session).await.unwrap();
+    assert_eq!(changed.modified_count, 1);
+    (database.collection("sessions"), session)
+}
+
+async fn say(words: &mongodb::Collection<Document>, session: &mongodb::ClientSession, age: Duration) {
+    let age = i64::try_from(age.as_millis()).unwrap();
+    let at = mongodb::bson::DateTime::from_millis(mongodb::bson::DateTime::now().timestamp_millis() - age);
+    words.insert_one(doc! { "_id": session.id().get("id").unwrap(), "at": at }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dead_process_holds_is_set_free() {
+    let Some(server) = Kind::Mongodb.start() else { return };
+    let url = server.place();
+    let store = open(&url).await.unwrap();
+    let first = create(&*store, [0]).await.unwrap();
+
+    let (words, mut dead) = half_a_commit(&url).await;
+    say(&words, &dead, Duration::from_mins(1)).await;
+    store.commit(batch([(key(0), Op::Update(first, "{}".into()))])).await.unwrap();
+    dead.commit_transaction().await.unwrap_err();
+    // Only the session that just said that it is at work has not been forgotten.
+    assert_eq!(words.count_documents(doc! {}).await.unwrap(), 1);
+
+    let second = store.get_many(&[key(0)]).await.unwrap()[0].as_ref().unwrap().rev;
+    let (words, mut alive) = half_a_commit(&url).await;
+    say(&words, &alive, Duration::ZERO).await;
+    let refused = store.commit(batch([(key(0), Op::Update(second, "{}".into()))])).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    alive.commit_transaction().await.unwrap();
+}

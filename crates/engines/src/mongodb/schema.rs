@@ -12,6 +12,8 @@ use crate::error::OpenError;
 pub(super) const DOCUMENTS: &str = "documents";
 /// The collection of counters.
 pub(super) const COUNTERS: &str = "counters";
+/// The collection of sessions that are at work.
+pub(super) const SESSIONS: &str = "sessions";
 /// The collection of what the engine knows about itself.
 const ABOUT: &str = "holdfast";
 

@@ -12,13 +12,24 @@ use mongodb::{Client, ClientSession, Database};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::failure::{DUPLICATE_KEY, Failure, WRITE_CONFLICT, unavailable, unknown_outcome};
+use super::sessions::Sessions;
 use super::{array, body, failure, record, schema};
 
 /// How long a batch is tried again that others keep interfering with.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// After how long the other one may have died.
+const SUSPICION: Duration = Duration::from_secs(1);
 /// `NoSuchTransaction`.
 const FORGOTTEN: i32 = 251;
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Where a transaction runs.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) client: Client,
+    pub(super) database: Database,
+    pub(super) sessions: Arc<Sessions>,
+}
 
 /// One command of a transaction.
 pub(super) struct Command {
@@ -125,19 +136,18 @@ fn command(verb: &str, collection: &str, list: &str, statements: Vec<RawDocument
 /// Commands that write what many share take turns in the `lane` of this process: they would conflict with nobody
 /// more than with each other.
 pub(super) async fn run(
-    client: &Client,
-    database: &Database,
+    place: &Place,
     commands: Vec<Command>,
     lane: Option<&Arc<Semaphore>>,
 ) -> Result<(), StoreError> {
     let (answer, outcome) = oneshot::channel();
-    let (client, database, lane) = (client.clone(), database.clone(), lane.cloned());
+    let (place, lane) = (place.clone(), lane.cloned());
     tokio::spawn(async move {
         let _turn = match lane {
             Some(lane) => lane.acquire_owned().await.ok(),
             None => None,
         };
-        let outcome = run_to_end(&client, &database, &commands, &answer).await;
+        let outcome = run_to_end(&place, &commands, &answer).await;
         answer.send(outcome).ok();
     });
     outcome.await.unwrap_or_else(|_| Err(failure::stopped()))
@@ -146,25 +156,23 @@ pub(super) async fn run(
 /// Tells whether somebody still waits.
 type Caller = oneshot::Sender<Result<(), StoreError>>;
 
-async fn run_to_end(
-    client: &Client,
-    database: &Database,
-    commands: &[Command],
-    caller: &Caller,
-) -> Result<(), StoreError> {
+async fn run_to_end(place: &Place, commands: &[Command], caller: &Caller) -> Result<(), StoreError> {
     if commands.is_empty() {
         return Ok(());
     }
     let began = Instant::now();
     let mut may_reconnect = true;
     for attempt in 1_u32.. {
-        let failure = match attempt_once(client, database, commands, caller).await {
+        let failure = match attempt_once(place, commands, caller).await {
             Ok(()) => return Ok(()),
             Err(Ended::Unknown(error)) => return Err(error),
             Err(Ended::Before(failure)) => failure,
         };
         match failure {
             Failure::Contended if began.elapsed() < PATIENCE => {
+                if SUSPICION < began.elapsed() {
+                    place.sessions.end_silent().await;
+                }
                 tokio::time::sleep(pause(began.elapsed() / attempt, attempt)).await;
             }
             Failure::Lost | Failure::Contended | Failure::Abandoned => break,
@@ -197,16 +205,12 @@ impl<F: Into<Failure>> From<F> for Ended {
     }
 }
 
-async fn attempt_once(
-    client: &Client,
-    database: &Database,
-    commands: &[Command],
-    caller: &Caller,
-) -> Result<(), Ended> {
+async fn attempt_once(place: &Place, commands: &[Command], caller: &Caller) -> Result<(), Ended> {
     if caller.is_closed() {
         return Err(Failure::Abandoned.into());
     }
-    let mut session = client.start_session().await?;
+    let mut session = place.client.start_session().await?;
+    place.sessions.say(&mut session).await?;
     session
         .start_transaction()
         .read_concern(ReadConcern::snapshot())
@@ -214,7 +218,7 @@ async fn attempt_once(
         .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
         .await?;
     for command in commands {
-        let run = database.run_raw_command(command.statement.clone()).session(&mut session);
+        let run = place.database.run_raw_command(command.statement.clone()).session(&mut session);
         let outcome = match run.await {
             Ok(_) if caller.is_closed() => Err(Failure::Abandoned),
             Ok(answer) => command.judge(&answer),
