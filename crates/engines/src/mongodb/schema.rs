@@ -1,9 +1,11 @@
 //! What must be true of the database, and what we keep in it.
 
+use std::time::Duration;
+
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::{Acknowledgment, WriteConcern};
-use mongodb::{Client, Database, IndexModel};
+use mongodb::options::{Acknowledgment, CollectionOptions, IndexOptions, WriteConcern};
+use mongodb::{Client, Collection, Database, IndexModel};
 
 use super::failure::said;
 use crate::error::OpenError;
@@ -13,7 +15,9 @@ pub(super) const DOCUMENTS: &str = "documents";
 /// The collection of counters.
 pub(super) const COUNTERS: &str = "counters";
 /// The collection of sessions that are at work.
-pub(super) const SESSIONS: &str = "sessions";
+const SESSIONS: &str = "sessions";
+/// How long a session is kept that nobody ended: longer than the database keeps its transaction.
+const SESSIONS_FOR: Duration = Duration::from_hours(1);
 /// The collection of what the engine knows about itself.
 const ABOUT: &str = "holdfast";
 
@@ -57,6 +61,12 @@ pub(super) fn order() -> Document {
     doc! { "part": 1, "sort": 1 }
 }
 
+/// The sessions that are at work. A failover that loses one undoes its transaction too.
+pub(super) fn sessions(database: &Database) -> Collection<Document> {
+    let quick = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
+    database.collection_with_options(SESSIONS, CollectionOptions::builder().write_concern(quick).build())
+}
+
 /// Checks the server, and makes the collections where they are missing. Any number of engines may do so at
 /// once.
 pub(super) async fn prepare(client: &Client, database: &Database) -> Result<(), Refusal> {
@@ -68,6 +78,9 @@ pub(super) async fn prepare(client: &Client, database: &Database) -> Result<(), 
         let index = IndexModel::builder().keys(order()).build();
         database.collection::<Document>(name).create_index(index).write_concern(durable()).await?;
     }
+    let expiry = IndexOptions::builder().expire_after(SESSIONS_FOR).build();
+    let expiry = IndexModel::builder().keys(doc! { "at": 1 }).options(expiry).build();
+    sessions(database).create_index(expiry).await?;
     Ok(())
 }
 

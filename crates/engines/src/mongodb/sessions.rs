@@ -44,7 +44,7 @@ struct State {
 
 impl Sessions {
     pub(super) fn new(client: &Client, database: &Database) -> Sessions {
-        let (words, admin) = (database.collection(schema::SESSIONS), client.database("admin"));
+        let (words, admin) = (schema::sessions(database), client.database("admin"));
         Sessions { words, admin, state: Mutex::default() }
     }
 
