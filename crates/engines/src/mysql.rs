@@ -151,7 +151,7 @@ impl Store for Mysql {
             Written::Held => commit_over(lease).await,
             Written::Lost => {
                 // A connection that cannot roll back is closed, which does.
-                if lease.query_drop("ROLLBACK").await.is_ok() {
+                if lease.query_drop(script::ROLLBACK).await.is_ok() {
                     lease.give_back();
                 }
                 Err(StoreError::Conflict)
@@ -203,19 +203,18 @@ async fn prepare_over(
         }
         Err(error) => return Err(error),
     };
-    // The first began the transaction.
     let holds = |(op, done): (&Op, &Done)| match op {
         Op::Update(..) | Op::Delete(_) => done.touched == 1,
         Op::Require(_) => done.rows.len() == 1,
         // A create that fails is an error above.
         Op::Create(_) | Op::Put(_) | Op::Remove => true,
     };
-    let held = batch.ops().values().zip(&done[1..]).all(holds);
+    let held = batch.ops().values().zip(script::of_batch(&done)).all(holds);
     Ok(if held { Written::Held } else { Written::Lost })
 }
 
 async fn commit_over(mut lease: Lease<'_, Connector>) -> Result<(), StoreError> {
-    match lease.query_drop("COMMIT").await {
+    match lease.query_drop(script::COMMIT).await {
         Ok(()) => {
             lease.give_back();
             Ok(())

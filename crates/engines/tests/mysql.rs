@@ -5,7 +5,14 @@
 
 mod sql;
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use holdfast_servers::Kind;
+use holdfast_store::{Batch, Key, Op, StoreError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conformance() {
@@ -82,4 +89,64 @@ async fn the_rights_that_the_handbook_names_are_enough() {
         "GRANT SELECT, INSERT, UPDATE, DELETE ON {place}.* TO modest IDENTIFIED BY 'a secret'"
     ));
     sql::everything(&url.replace("//holdfast:", "//modest:")).await;
+}
+
+/// The way to the server of a machine that is gone when it wants to commit: from then on the server hears nothing
+/// more from it, not even an end.
+async fn vanishing(url: &str) -> (String, Arc<Notify>) {
+    let (_, rest) = url.split_once('@').unwrap();
+    let server = rest.split_once('/').unwrap().0.to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = url.replace(&server, &listener.local_addr().unwrap().to_string());
+    let gone = Arc::new(Notify::new());
+    let when_gone = gone.clone();
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let server = TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(pass_until_commit(client, server, gone.clone()));
+        }
+    });
+    (url, when_gone)
+}
+
+async fn pass_until_commit(client: TcpStream, server: TcpStream, gone: Arc<Notify>) {
+    let ((mut asks, mut hears), (mut answers, mut told)) = (client.into_split(), server.into_split());
+    let _answers = tokio::spawn(async move { tokio::io::copy(&mut answers, &mut hears).await });
+    let mut bytes = vec![0; 64 * 1024];
+    loop {
+        let count = asks.read(&mut bytes).await.unwrap();
+        // A command with a query is a 3 and its words.
+        if bytes[..count].windows(7).any(|word| word == b"\x03COMMIT") {
+            gone.notify_one();
+            // Both ends stay open.
+            return std::future::pending().await;
+        }
+        if count == 0 || told.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_is_gone_keeps_no_locks() {
+    let Some(server) = Kind::Mysql.start() else { return };
+    let url = server.place();
+    let store = sql::open(&url).await;
+    let put = || {
+        let mut batch = Batch::new();
+        batch.add(Key::new("p", "s"), Op::Put("{}".into())).unwrap();
+        batch
+    };
+    let (other_way, when_gone) = vanishing(&url).await;
+    let other = sql::open(&other_way).await;
+    let lost = tokio::spawn(async move { other.commit(put()).await });
+    when_gone.notified().await;
+
+    let began = Instant::now();
+    while let Err(error) = store.commit(put()).await {
+        assert!(matches!(error, StoreError::Conflict), "{error:?}");
+        assert!(began.elapsed() < Duration::from_secs(40), "its locks are still there");
+    }
+    lost.abort();
 }

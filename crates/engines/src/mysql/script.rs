@@ -33,11 +33,20 @@ impl Script {
     }
 }
 
+/// How the script of a batch begins. Until its end is sent, the server waits for no longer than this for the next
+/// command: a machine that is gone without a word must not keep its locks for hours.
+const BEGIN: [&str; 2] = ["SET SESSION wait_timeout = 10", "START TRANSACTION"];
+/// Ends a transaction that holds.
+pub(super) const COMMIT: &str = "COMMIT; SET SESSION wait_timeout = DEFAULT";
+/// Ends a transaction that does not.
+pub(super) const ROLLBACK: &str = "ROLLBACK; SET SESSION wait_timeout = DEFAULT";
+
 /// Begins a transaction, then one statement an operation in key order. Each touches one row if its guard
-/// holds, or gives one for a requirement; the caller looks, and commits.
+/// holds, or gives one for a requirement; the caller looks at what [`of_batch`] leaves, and ends it.
 pub(super) fn commit(batch: &Batch) -> Script {
     let new = batch.rev().0;
-    let mut script = Script::new("START TRANSACTION");
+    let mut script = Script::new(BEGIN[0]);
+    script.push(format_args!("{}", BEGIN[1]));
     for (Key { part, sort }, op) in batch.ops() {
         let (part, sort) = (Bytes(part), Bytes(sort));
         let key = format_args!("part = {part} AND sort = {sort}");
@@ -66,6 +75,11 @@ pub(super) fn commit(batch: &Batch) -> Script {
         }
     }
     script
+}
+
+/// What came of the operations of a batch, of all that [`commit`] did.
+pub(super) fn of_batch<T>(done: &[T]) -> &[T] {
+    done.get(BEGIN.len()..).unwrap_or_default()
 }
 
 /// Reads documents by key, in any order and so many keys a statement. `None` when there is nothing to ask.
@@ -174,7 +188,7 @@ mod tests {
             page("holdfast_doc", "sort", &scan),
             count(&BTreeMap::from([(&key, -1)])),
         ];
-        assert_eq!(scripts.each_ref().map(Script::statements), [7, 2, 1, 1]);
+        assert_eq!(scripts.each_ref().map(Script::statements), [8, 2, 1, 1]);
         for script in scripts {
             assert!(!script.sql().contains("DROP") && !script.sql().contains('\\'), "{}", script.sql());
             assert_eq!(script.sql().matches(';').count() + 1, script.statements());
