@@ -1,7 +1,7 @@
 //! Who a token belongs to, from memory, and when it was last used.
 
 use crate::actor::{Account, Actor};
-use crate::clock::Outside;
+use crate::clock::{Moment, Outside};
 use crate::entity::{Holder, Purpose, Role, Token, TokenUse, User};
 use crate::error::{Error, Kind, Result};
 use crate::fresh::{Fresh, Source};
@@ -28,6 +28,16 @@ pub(crate) struct Known {
     account: Arc<Account>,
     /// The second of its last use that was noted, so that a busy token takes no lock but once a second.
     noted: AtomicI64,
+}
+
+impl Known {
+    /// The account as an actor, if its secret is one for the `Authorization` header.
+    pub(crate) fn actor(&self, address: Option<IpAddr>) -> Result<Actor> {
+        if self.account.purpose != Purpose::Access {
+            return Err(not_valid());
+        }
+        Ok(Actor::account(self.account.clone(), address))
+    }
 }
 
 pub(crate) fn cache(outside: &Arc<dyn Outside>, settings: &Settings) -> AccountCache {
@@ -67,16 +77,8 @@ impl TokenUses {
 impl Holdfast {
     /// Who presents an access token. One that this process has seen lately costs no trip to the store.
     pub async fn authenticate(&self, secret: &TokenSecret, address: Option<IpAddr>) -> Result<Actor> {
-        self.authenticate_digest(secret.digest(), address).await
-    }
-
-    /// The same for a front that remembers the digest of a secret it saw before.
-    pub async fn authenticate_digest(&self, digest: Sha256, address: Option<IpAddr>) -> Result<Actor> {
-        let known = self.known(digest, address).await?.ok_or_else(not_valid)?;
-        if known.account.purpose != Purpose::Access {
-            return Err(not_valid());
-        }
-        Ok(Actor::account(known.account.clone(), address))
+        let known = self.known(secret.digest(), address).await?.ok_or_else(not_valid)?;
+        known.actor(address)
     }
 
     /// Whose browser presents the secret of a session; `None` when the session ended.
@@ -91,13 +93,19 @@ impl Holdfast {
     }
 
     async fn known(&self, digest: Sha256, address: Option<IpAddr>) -> Result<Option<Arc<Known>>> {
-        let Some(known) = self.account_cache.get(&digest, || digest, self).await? else { return Ok(None) };
-        let now = self.outside.now();
+        let moment = self.outside.moment();
+        let known = self.account_cache.get(&digest, || digest, self, moment.instant).await?;
+        Ok(known.filter(|known| self.recognises(known, moment, address)))
+    }
+
+    /// Whether a secret that is known has not ended by its own time; notes that it was used.
+    pub(crate) fn recognises(&self, known: &Known, moment: Moment, address: Option<IpAddr>) -> bool {
+        let now = moment.timestamp();
         if has_ended(known.account.expires_at, now) {
-            return Ok(None);
+            return false;
         }
-        self.token_uses.note(&known, now, address);
-        Ok(Some(known))
+        self.token_uses.note(known, now, address);
+        true
     }
 
     /// Writes when tokens were last used. What the store did not take is kept for the next time; a crash
@@ -253,7 +261,7 @@ pub(crate) fn has_ended(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
 }
 
 /// One sentence for all reasons: whoever guesses secrets learns nothing from it.
-fn not_valid() -> Error {
+pub(crate) fn not_valid() -> Error {
     Error::new(
         Kind::Unauthenticated,
         "the token is not valid: it is unknown, expired or revoked, or its user is disabled; get a new one and store it with `cargo login --registry NAME`",

@@ -15,10 +15,35 @@ pub trait Outside: Send + Sync {
     fn random(&self, buffer: &mut [u8]);
 }
 
+/// A moment on both clocks, for fronts that ask once for all that one request needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// On the clock that only goes forward.
+    pub instant: Instant,
+    /// Milliseconds since 1970 began.
+    pub unix_millis: u64,
+}
+
+impl Moment {
+    /// The time of day, to the second.
+    pub fn timestamp(self) -> Timestamp {
+        timestamp(self.unix_millis)
+    }
+}
+
+fn timestamp(unix_millis: u64) -> Timestamp {
+    Timestamp::from_unix_seconds(i64::try_from(unix_millis / 1000).unwrap_or(i64::MAX))
+}
+
 impl dyn Outside {
     /// The present moment.
+    pub fn moment(&self) -> Moment {
+        Moment { instant: self.instant(), unix_millis: self.unix_millis() }
+    }
+
+    /// The present time of day, to the second.
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(i64::try_from(self.unix_millis() / 1000).unwrap_or(i64::MAX))
+        timestamp(self.unix_millis())
     }
 
     /// So many unpredictable bytes.

@@ -1,6 +1,7 @@
 //! Handing out a `.crate` file.
 
 use crate::actor::Actor;
+use crate::entity::RegistryRecord;
 use crate::error::{Error, Kind, Result};
 use crate::holdfast::Holdfast;
 use holdfast_blobs::{Blob, BlobError, BlobFile};
@@ -36,28 +37,29 @@ impl Holdfast {
         name: &CrateName,
         version: &Version,
     ) -> Result<Download> {
-        let (sha256, size_bytes) = self.locate(actor, registry, name, version).await?;
+        let record = self.registry(registry).await?;
+        let (sha256, size_bytes) = self.locate(actor, &record, name, version).await?;
         let blob = self.blobs.get(&sha256).await.map_err(|error| lost(error, name, version))?;
         self.count_download(registry, name, version);
         Ok(Download { blob, sha256, size_bytes })
     }
 
-    /// The same as an open file, where files are kept on a local disk: for fronts that can have the system
-    /// send it. `None` for a file that is small, which is better sent from memory, and where there is none.
+    /// The same as an open file, where files are kept on a local disk: for fronts that have the registry at hand and
+    /// can have the system send the file. `None` for a file that is small, which is better sent from memory, and where there is none.
     pub async fn open_download(
         &self,
         actor: &Actor,
-        registry: &RegistryName,
+        record: &RegistryRecord,
         name: &CrateName,
         version: &Version,
     ) -> Result<Option<OpenDownload>> {
-        let (sha256, size_bytes) = self.locate(actor, registry, name, version).await?;
+        let (sha256, size_bytes) = self.locate(actor, record, name, version).await?;
         if size_bytes < SMALL_BYTES {
             return Ok(None);
         }
         let file = self.blobs.file(&sha256).await.map_err(|error| lost(error, name, version))?;
         let Some(file) = file.filter(|file| file.size_bytes == size_bytes) else { return Ok(None) };
-        self.count_download(registry, name, version);
+        self.count_download(&record.name, name, version);
         Ok(Some(OpenDownload { file, sha256 }))
     }
 
@@ -73,7 +75,8 @@ impl Holdfast {
         if !self.blobs.signs() {
             return Ok(None);
         }
-        let (sha256, _) = self.locate(actor, registry, name, version).await?;
+        let record = self.registry(registry).await?;
+        let (sha256, _) = self.locate(actor, &record, name, version).await?;
         let url = self.blobs.presigned(&sha256).await.map_err(|error| lost(error, name, version))?;
         if url.is_some() {
             self.count_download(registry, name, version);
@@ -85,16 +88,17 @@ impl Holdfast {
     async fn locate(
         &self,
         actor: &Actor,
-        registry: &RegistryName,
+        record: &RegistryRecord,
         name: &CrateName,
         version: &Version,
     ) -> Result<(Sha256, u64)> {
-        let index = self.crate_file(actor, registry, &name.canonical(), name).await?;
+        let krate = name.canonical();
+        let index = self.crate_file(actor, record, &krate, name, self.outside.instant()).await?;
         if let Some(found) = index.file(&version.key()) {
             return Ok(found);
         }
         // Another process may have published it just now, and its client comes here next.
-        let index = self.crate_file_now(actor, registry, &name.canonical(), name).await?;
+        let index = self.crate_file_now(actor, &record.name, &krate, name).await?;
         index.file(&version.key()).ok_or_else(|| {
             Error::not_found(format!("there is no version `{version}` of the crate `{name}` here"))
         })

@@ -5,6 +5,9 @@
 //! the check, one of them doing it for all. What the process itself changes is forgotten at once. Absence is
 //! never kept: a miss always asks.
 //!
+//! Whoever asks for the same key again and again may take the value along ([`Taken`]): it may be used without the
+//! cache for as long as the cache would give it as it is.
+//!
 //! While the source is down, what is in memory goes on being served for the time of the outage grace; the first
 //! answer of the source ends that for all keys.
 
@@ -41,23 +44,42 @@ pub(crate) struct Bounds {
 pub(crate) struct Fresh<K, V> {
     entries: Cache<K, Arc<Entry<V>>, Weigh<V>>,
     outside: Arc<dyn Outside>,
-    epoch: Instant,
     bounds: Bounds,
     /// Whether the source did not answer lately.
     is_down: AtomicBool,
-    /// How often a key of each slot was forgotten: a check that began before must not be kept.
+    /// How often a key of each slot was forgotten: what was found before must not be kept.
     forgotten: [AtomicU64; 64],
     hasher: RandomState,
 }
 
 struct Entry<V> {
     value: V,
-    /// When its check began, in microseconds after the cache's epoch.
-    checked_micros: u64,
+    /// When its check began.
+    checked: Instant,
     /// Whether somebody is checking it in the background.
     checking: AtomicBool,
     /// Held by whoever checks it for all that wait.
     turn: tokio::sync::Mutex<()>,
+}
+
+impl<V> Entry<V> {
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.checked)
+    }
+}
+
+/// A value that was given once, with what tells whether it would be given again.
+pub(crate) struct Taken<V> {
+    entry: Arc<Entry<V>>,
+    slot: usize,
+    forgotten: u64,
+}
+
+impl<V> Taken<V> {
+    /// The value.
+    pub(crate) fn value(&self) -> &V {
+        &self.entry.value
+    }
 }
 
 #[derive(Clone)]
@@ -82,39 +104,78 @@ where
         weight: u64,
         weigh: fn(&V) -> u64,
     ) -> Fresh<K, V> {
-        let epoch = outside.instant();
         let entries = Cache::with_weighter(entries, weight, Weigh(weigh));
         let forgotten = std::array::from_fn(|_| AtomicU64::new(0));
         let is_down = AtomicBool::new(false);
-        Fresh { entries, outside, epoch, bounds, is_down, forgotten, hasher: RandomState::new() }
+        Fresh { entries, outside, bounds, is_down, forgotten, hasher: RandomState::new() }
     }
 
-    /// The value of a key, checked within the bound. `own` makes the key when the cache has to keep it.
+    /// The value of a key, checked within the bound before `now`. `own` makes the key when the cache has to
+    /// keep it.
     pub(crate) async fn get<Q, S>(
         self: &Arc<Self>,
         key: &Q,
         own: impl Fn() -> K,
         source: &S,
+        now: Instant,
     ) -> Result<Option<V>, S::Error>
     where
         Q: Hash + Equivalent<K> + ?Sized,
         S: Source<K, V>,
     {
+        Ok(self.find(key, own, source, now).await?.map(|entry| entry.value.clone()))
+    }
+
+    /// The same, to be taken along.
+    pub(crate) async fn take<Q, S>(
+        self: &Arc<Self>,
+        key: &Q,
+        own: impl Fn() -> K,
+        source: &S,
+        now: Instant,
+    ) -> Result<Option<Taken<V>>, S::Error>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+        S: Source<K, V>,
+    {
+        let slot = self.slot(key);
+        // Before the search: what is forgotten meanwhile is not to be used again.
+        let forgotten = self.forgotten[slot].load(Ordering::SeqCst);
+        let entry = self.find(key, own, source, now).await?;
+        Ok(entry.map(|entry| Taken { entry, slot, forgotten }))
+    }
+
+    /// Whether the cache would give this value at `now`, and without having it checked.
+    pub(crate) fn still_gives(&self, taken: &Taken<V>, now: Instant) -> bool {
+        taken.entry.age(now) <= self.bounds.staleness / 2
+            && self.forgotten[taken.slot].load(Ordering::SeqCst) == taken.forgotten
+    }
+
+    async fn find<Q, S>(
+        self: &Arc<Self>,
+        key: &Q,
+        own: impl Fn() -> K,
+        source: &S,
+        now: Instant,
+    ) -> Result<Option<Arc<Entry<V>>>, S::Error>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+        S: Source<K, V>,
+    {
         let Some(entry) = self.entries.get(key) else { return self.load(own(), None, source).await };
-        let (age, bound) = (self.age(&entry), self.bounds.staleness);
+        let (age, bound) = (entry.age(now), self.bounds.staleness);
         if age < bound || self.outlasts(age) {
             if age > bound / 2 && !entry.checking.swap(true, Ordering::Relaxed) {
                 self.check_behind(own(), entry.clone(), source.clone());
             }
-            return Ok(Some(entry.value.clone()));
+            return Ok(Some(entry));
         }
         let _turn = entry.turn.lock().await;
+        let now = self.outside.instant();
         match self.entries.get(key) {
-            Some(newer) if self.age(&newer) < bound || self.outlasts(self.age(&newer)) => {
-                Ok(Some(newer.value.clone()))
-            }
+            Some(newer) if newer.age(now) < bound || self.outlasts(newer.age(now)) => Ok(Some(newer)),
             _ => match self.load(own(), Some(entry.value.clone()), source).await {
-                Err(_) if self.outlasts(self.age(&entry)) => Ok(Some(entry.value.clone())),
+                Err(_) if self.outlasts(entry.age(self.outside.instant())) => Ok(Some(entry.clone())),
                 outcome => outcome,
             },
         }
@@ -131,7 +192,7 @@ where
     /// The value of a key as the source has it now, for whoever misses something in what the cache has.
     pub(crate) async fn get_now<S: Source<K, V>>(&self, key: K, source: &S) -> Result<Option<V>, S::Error> {
         let known = self.entries.get(&key).map(|entry| entry.value.clone());
-        self.load(key, known, source).await
+        Ok(self.load(key, known, source).await?.map(|entry| entry.value.clone()))
     }
 
     /// Whether an entry of this age is given because the source is down.
@@ -144,7 +205,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.slot(key).fetch_add(1, Ordering::SeqCst);
+        self.forgotten[self.slot(key)].fetch_add(1, Ordering::SeqCst);
         self.entries.remove(key);
     }
 
@@ -161,38 +222,35 @@ where
         key: K,
         known: Option<V>,
         source: &S,
-    ) -> Result<Option<V>, S::Error> {
-        let checked_micros = self.micros();
-        let forgotten = self.slot(&key).load(Ordering::SeqCst);
+    ) -> Result<Option<Arc<Entry<V>>>, S::Error> {
+        let checked = self.outside.instant();
+        let slot = &self.forgotten[self.slot(&key)];
+        let forgotten = slot.load(Ordering::SeqCst);
         let outcome = source.load(&key, known).await;
         let is_down = outcome.as_ref().is_err_and(S::is_outage);
         if is_down != self.is_down.load(Ordering::Relaxed) {
             self.is_down.store(is_down, Ordering::Relaxed);
         }
-        let found = outcome?;
-        match &found {
-            Some(value) => {
-                let (checking, turn) = (AtomicBool::new(false), tokio::sync::Mutex::new(()));
-                let entry = Entry { value: value.clone(), checked_micros, checking, turn };
-                let is_current = || self.slot(&key).load(Ordering::SeqCst) == forgotten;
-                if is_current() {
-                    self.entries.insert(key.clone(), Arc::new(entry));
-                }
-                // It may have been forgotten just before it was inserted.
-                if !is_current() {
-                    self.entries.remove(&key);
-                }
-            }
-            None => {
-                self.entries.remove(&key);
-            }
+        let Some(value) = outcome? else {
+            self.entries.remove(&key);
+            return Ok(None);
+        };
+        let (checking, turn) = (AtomicBool::new(false), tokio::sync::Mutex::new(()));
+        let entry = Arc::new(Entry { value, checked, checking, turn });
+        let is_current = || slot.load(Ordering::SeqCst) == forgotten;
+        if is_current() {
+            self.entries.insert(key.clone(), entry.clone());
         }
-        Ok(found)
+        // It may have been forgotten just before it was inserted.
+        if !is_current() {
+            self.entries.remove(&key);
+        }
+        Ok(Some(entry))
     }
 
-    fn slot<Q: Hash + ?Sized>(&self, key: &Q) -> &AtomicU64 {
+    fn slot<Q: Hash + ?Sized>(&self, key: &Q) -> usize {
         let hash = self.hasher.hash_one(key);
-        &self.forgotten[usize::try_from(hash % 64).expect("a slot is below 64")]
+        usize::try_from(hash % 64).expect("a slot is below 64")
     }
 
     fn check_behind<S: Source<K, V>>(self: &Arc<Self>, key: K, entry: Arc<Entry<V>>, source: S) {
@@ -202,14 +260,6 @@ where
             let _ = cache.load(key, Some(entry.value.clone()), &source).await;
             entry.checking.store(false, Ordering::Relaxed);
         });
-    }
-
-    fn age(&self, entry: &Entry<V>) -> Duration {
-        Duration::from_micros(self.micros().saturating_sub(entry.checked_micros))
-    }
-
-    fn micros(&self) -> u64 {
-        u64::try_from(self.outside.age(self.epoch).as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -48,7 +48,8 @@ pub struct RegistryChange {
 impl Holdfast {
     /// A registry, from memory when it was read lately.
     pub async fn registry(&self, name: &RegistryName) -> Result<Arc<RegistryRecord>> {
-        let found = self.registry_cache.get(name, || name.clone(), self).await?;
+        let now = self.outside.instant();
+        let found = self.registry_cache.get(name, || name.clone(), self, now).await?;
         found.ok_or_else(|| no_such_registry(name))
     }
 

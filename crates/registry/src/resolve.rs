@@ -2,7 +2,7 @@
 
 use crate::actor::Actor;
 use crate::clock::Outside;
-use crate::entity::{Audience, CrateHead, Version};
+use crate::entity::{Audience, CrateHead, RegistryRecord, Version};
 use crate::error::{Error, Kind, Result};
 use crate::fresh::{Fresh, Source};
 use crate::holdfast::Holdfast;
@@ -15,6 +15,7 @@ use holdfast_types::{CanonicalName, CrateName, RegistryName, Sha256, VersionKey}
 use quick_cache::Equivalent;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The index file of a crate as it is served.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct IndexFile {
     pub body: Bytes,
     /// The same, compressed, when that is smaller.
     pub gzip: Option<Bytes>,
-    /// A strong entity tag with its quotes: the digest of `body`.
+    /// A strong entity tag with its quotes: half of the digest of `body`, since it goes both ways with each check.
     pub etag: String,
     /// The crate's name in lower case, which the path of this file ends in.
     lower_name: String,
@@ -80,7 +81,19 @@ impl Holdfast {
         registry: &RegistryName,
         name: &CrateName,
     ) -> Result<Arc<IndexFile>> {
-        let file = self.crate_file(actor, registry, &name.canonical(), name).await?;
+        let record = self.registry(registry).await?;
+        self.index_file_in(actor, &record, name, self.outside.instant()).await
+    }
+
+    /// The same for a front that has the registry at hand, and knows what time it is.
+    pub async fn index_file_in(
+        &self,
+        actor: &Actor,
+        record: &RegistryRecord,
+        name: &CrateName,
+        now: Instant,
+    ) -> Result<Arc<IndexFile>> {
+        let file = self.crate_file(actor, record, &name.canonical(), name, now).await?;
         if file.lower_name != name.as_str() {
             return Err(no_such_crate(name.as_str()));
         }
@@ -91,19 +104,20 @@ impl Holdfast {
     pub(crate) async fn crate_file(
         &self,
         actor: &Actor,
-        registry: &RegistryName,
+        record: &RegistryRecord,
         krate: &CanonicalName,
         name: &CrateName,
+        now: Instant,
     ) -> Result<Arc<IndexFile>> {
-        let record = self.registry(registry).await?;
-        require(actor, Action::Read(&record, krate))?;
+        require(actor, Action::Read(record, krate))?;
+        let registry = &record.name;
         let key = CrateKeyRef(registry, krate);
         // How long a refusal takes must not tell a hidden crate from an absent one: each costs one read of a head.
         if record.hides && !self.index_cache.keeps(&key) {
             self.head_to_read(actor, registry, name).await?;
         }
         let own = || CrateKey(registry.clone(), krate.clone());
-        let found = self.index_cache.get(&key, own, self).await?;
+        let found = self.index_cache.get(&key, own, self, now).await?;
         let is_hidden = found.as_ref().is_some_and(|file| !may_see(actor, file.audience.as_ref()));
         if is_hidden {
             self.head_to_read(actor, registry, name).await?;
@@ -195,7 +209,7 @@ async fn render(head: &CrateHead, rev: Rev, versions: &[Version]) -> Result<Inde
         .collect();
     files.sort_by(|a, b| a.0.cmp(&b.0));
     let body = Bytes::from(body);
-    let etag = format!("\"{}\"", Sha256::of(&body));
+    let etag = format!("\"{}\"", &Sha256::of(&body).to_string()[..32]);
     let gzip = compress(body.clone()).await?;
     let lower_name = head.name.as_str().to_ascii_lowercase();
     Ok(IndexFile { body, gzip, etag, lower_name, audience: head.audience(), rev, files })

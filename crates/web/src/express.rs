@@ -12,29 +12,35 @@
 mod file;
 mod request;
 mod response;
+mod socket;
 
-use self::request::{Head, Plain};
+use self::request::{Fields, Head, Plain};
 use crate::conditional::{lists_gzip, names};
-use crate::hot::Hot;
+use crate::hot::{Hot, is_plain};
 use crate::layers::{Class, Line, within};
 use crate::pulse::{Beat, Pulse};
 use crate::serve::{FAREWELL, Server};
 use crate::{WebBody, extract, sparse};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
+use holdfast_registry::Visit;
 use holdfast_types::Sha256;
 use http::{Method, Response, StatusCode, Uri};
+use rustix::net::SendFlags;
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// Larger heads are not plain.
 const MOST_HEAD_BYTES: usize = 8 * 1024;
+
+/// Room for what comes next: a usual request.
+const LEAST_ROOM_BYTES: usize = 1024;
 
 /// How the lane ended.
 pub(crate) enum End {
@@ -42,6 +48,14 @@ pub(crate) enum End {
     Closed,
     /// The next request, which begins with these bytes, is for the library.
     GoesOver(TcpStream, Bytes),
+}
+
+/// What becomes of a connection after a request.
+enum Next {
+    Stays,
+    Ends,
+    /// The request was not answered: it is for the library.
+    GoesOver,
 }
 
 /// A connection in the lane.
@@ -53,6 +67,8 @@ struct Lane<'a> {
     output: Vec<u8>,
     /// The last credentials, and the digest of the token in them: clients send the same ones each time.
     credentials: (Vec<u8>, Option<Sha256>),
+    /// Whom that token led to, and where they read.
+    visit: Visit,
     look: Pin<Box<Sleep>>,
     last: Beat,
     /// Whether a request was just answered, after which the timers need not be asked again.
@@ -71,7 +87,7 @@ pub(crate) async fn run(
     stream: TcpStream,
 ) -> io::Result<End> {
     let idle = server.options.idle_timeout;
-    let mut input = BytesMut::with_capacity(1024);
+    let mut input = Vec::with_capacity(LEAST_ROOM_BYTES);
     let mut lane = Lane {
         server,
         pulse,
@@ -79,6 +95,7 @@ pub(crate) async fn run(
         stream,
         output: Vec::with_capacity(512),
         credentials: (Vec::new(), None),
+        visit: Visit::new(peer.map(|peer| peer.to_canonical())),
         look: Box::pin(sleep(idle)),
         last: Beat::default(),
         is_fresh: false,
@@ -91,23 +108,21 @@ pub(crate) async fn run(
         let _ = is_ending.wait_for(|is_ending| *is_ending).await;
     });
     loop {
-        let mut headers = request::no_headers();
-        let head_bytes = match request::parse(&input, &mut headers, &server.web) {
+        let head_bytes = match request::parse(&input, &server.web) {
             Head::Partial if input.len() < MOST_HEAD_BYTES => {
                 if !lane.read(&mut input, ending.as_mut()).await? {
                     return Ok(End::Closed);
                 }
                 continue;
             }
-            Head::Partial | Head::Other => return Ok(End::GoesOver(lane.stream, input.freeze())),
-            Head::Plain(plain) => {
-                if !lane.answer(&plain).await? {
-                    return Ok(End::Closed);
-                }
-                plain.head_bytes
-            }
+            Head::Partial | Head::Other => return Ok(End::GoesOver(lane.stream, input.into())),
+            Head::Plain(plain) => match lane.answer(&plain).await? {
+                Next::Stays => plain.head.len(),
+                Next::Ends => return Ok(End::Closed),
+                Next::GoesOver => return Ok(End::GoesOver(lane.stream, input.into())),
+            },
         };
-        input.advance(head_bytes);
+        input.drain(..head_bytes);
     }
 }
 
@@ -115,14 +130,14 @@ impl Lane<'_> {
     /// Reads more; `false` when there is no more, the client stood still, or the server ends.
     async fn read(
         &mut self,
-        input: &mut BytesMut,
+        input: &mut Vec<u8>,
         mut ending: Pin<&mut impl Future<Output = ()>>,
     ) -> io::Result<bool> {
         let Lane { server, pulse, stream, look, last, is_fresh, is_listening, is_leaving, .. } = self;
         let is_idle = input.is_empty();
-        let mut read = pin!(stream.read_buf(input));
+        input.reserve(LEAST_ROOM_BYTES);
         std::future::poll_fn(|context| {
-            if let Poll::Ready(read) = read.as_mut().poll(context) {
+            if let Poll::Ready(read) = socket::poll_receive(stream, context, input) {
                 return Poll::Ready(read.map(|bytes| bytes > 0));
             }
             // The timer and the end know this task once they were asked. After that they need an ear only when
@@ -149,8 +164,8 @@ impl Lane<'_> {
         .await
     }
 
-    /// Answers a request; `false` when the connection ends with it.
-    async fn answer(&mut self, plain: &Plain<'_>) -> io::Result<bool> {
+    /// Answers a request, unless its path turns out not to be plain.
+    async fn answer(&mut self, plain: &Plain<'_>) -> io::Result<Next> {
         self.pulse.asked();
         let is_last = self.server.has_ended();
         if let Hot::Index(registry, path) = plain.hot
@@ -159,6 +174,11 @@ impl Lane<'_> {
             self.pulse.answered();
             self.send(body).await?;
         } else if !self.send_file(plain, is_last).await? {
+            if !is_plain(plain.path) {
+                // The library counts it once more.
+                self.pulse.answered();
+                return Ok(Next::GoesOver);
+            }
             let web = &self.server.web;
             // The address of the server is in the headers: a plain request names a path only.
             let uri = Uri::from_static("/");
@@ -169,27 +189,25 @@ impl Lane<'_> {
             self.send_response(response, is_last).await?;
         }
         self.is_fresh = true;
-        Ok(!is_last)
+        Ok(if is_last { Next::Ends } else { Next::Stays })
     }
 
     /// Writes the head for an index file that is there, and gives its body. `None` leaves the request to the
     /// general way, which also knows how to say what is wrong.
     async fn index(&mut self, plain: &Plain<'_>, registry: &str, path: &str, is_last: bool) -> Option<Bytes> {
-        let web = &self.server.web;
-        let (digest, peer) = self.client(plain)?;
-        let shared = web.shared();
+        let digest = self.digest(plain)?;
+        let shared = self.server.web.shared();
         let _in_flight = shared.metrics.begin();
-        let began = shared.holdfast.outside().instant();
-        let found = pin!(sparse::find(shared, digest, peer, registry, path));
+        let moment = shared.holdfast.outside().moment();
+        let found = pin!(sparse::find(&shared.holdfast, &mut self.visit, digest, registry, path, moment));
         let (file, is_private) = within(shared.settings.request_timeout, found).await.ok()??;
-        let has_already = plain.values(&http::header::IF_NONE_MATCH).any(|value| names(value, &file.etag));
-        let accepts_gzip = || lists_gzip(plain.values(&http::header::ACCEPT_ENCODING));
+        let Fields { if_none_match, accept_encoding, .. } = plain.fields;
+        let has_already = if_none_match.is_some_and(|value| names(value, &file.etag));
         let (status, body, is_gzip) = match &file.gzip {
             _ if has_already => (StatusCode::NOT_MODIFIED, Bytes::new(), false),
-            Some(gzip) if accepts_gzip() => (StatusCode::OK, gzip.clone(), true),
+            Some(gzip) if lists_gzip(accept_encoding) => (StatusCode::OK, gzip.clone(), true),
             _ => (StatusCode::OK, file.body.clone(), false),
         };
-        let now = web.unix_millis() / 1000;
         response::write_index_head(
             &mut self.output,
             &file.etag,
@@ -198,25 +216,24 @@ impl Lane<'_> {
             body.len(),
             status,
             is_last,
-            now,
+            moment.unix_millis / 1000,
         );
-        let elapsed = shared.holdfast.outside().instant().saturating_duration_since(began);
+        let elapsed = shared.holdfast.outside().age(moment.instant);
         shared.metrics.answered(Class::Index, status, elapsed, body.len() as u64);
         Some(body)
     }
 
     /// Answers a download by having the system send the file; `false` leaves it to the general way.
     async fn send_file(&mut self, plain: &Plain<'_>, is_last: bool) -> io::Result<bool> {
-        let Some((digest, client)) = self.client(plain) else { return Ok(false) };
+        let Some(digest) = self.digest(plain) else { return Ok(false) };
         let shared = self.server.web.shared();
-        let began = shared.holdfast.outside().instant();
-        let found =
-            within(shared.settings.request_timeout, pin!(file::find(shared, plain, digest, client))).await;
+        let moment = shared.holdfast.outside().moment();
+        let found = pin!(file::find(&shared.holdfast, plain, &mut self.visit, digest, moment));
+        let found = within(shared.settings.request_timeout, found).await;
         let Ok(Some((found, name))) = found else { return Ok(false) };
         let _in_flight = shared.metrics.begin();
-        let now = self.server.web.unix_millis() / 1000;
-        response::write_file_head(&mut self.output, &found, &name, is_last, now);
-        let elapsed = shared.holdfast.outside().instant().saturating_duration_since(began);
+        response::write_file_head(&mut self.output, &found, &name, is_last, moment.unix_millis / 1000);
+        let elapsed = shared.holdfast.outside().age(moment.instant);
         shared.metrics.answered(Class::Download, StatusCode::OK, elapsed, found.file.size_bytes);
         self.pulse.answered();
         let idle = self.server.options.idle_timeout;
@@ -225,28 +242,21 @@ impl Lane<'_> {
         Ok(true)
     }
 
-    /// The digest of the client's token, if it has one, and its address. `None` where that takes more than a
-    /// look: a proxy's word on the client has to be read in full, and so has everything that is to be logged.
-    fn client(&mut self, plain: &Plain<'_>) -> Option<(Option<Sha256>, Option<IpAddr>)> {
+    /// The digest of the client's token, if it has one. `None` where saying who it is takes more than that: a
+    /// proxy's word on the client has to be read in full, and so has everything that is to be logged.
+    #[expect(clippy::option_option, reason = "no token and nothing that can be told are two things")]
+    fn digest(&mut self, plain: &Plain<'_>) -> Option<Option<Sha256>> {
         let peer = self.peer.map(|peer| peer.to_canonical());
         if peer.is_some_and(|peer| self.server.web.trusts(peer)) || Line::is_debug_enabled() {
             return None;
         }
-        let digest = match plain.authorization()? {
-            None => None,
-            Some(value) => Some(self.digest(value)?),
-        };
-        Some((digest, peer))
-    }
-
-    /// The digest of the token in some credentials, if there is one.
-    fn digest(&mut self, value: &[u8]) -> Option<Sha256> {
+        let Some(value) = plain.fields.authorization else { return Some(None) };
         if self.credentials.0 != value {
             let secret =
                 http::HeaderValue::from_bytes(value).ok().and_then(|value| extract::secret(&value).ok());
             self.credentials = (value.to_vec(), secret.map(|secret| secret.digest()));
         }
-        self.credentials.1
+        self.credentials.1.map(Some)
     }
 
     async fn send_response(&mut self, response: Response<WebBody>, is_last: bool) -> io::Result<()> {
@@ -300,7 +310,7 @@ async fn written(
 ) -> io::Result<usize> {
     // One part costs the system less than a list of one.
     let bytes = if body.is_empty() {
-        within(idle, stream.write(head)).await??
+        within(idle, pin!(socket::send(stream, head, SendFlags::empty()))).await??
     } else {
         within(idle, stream.write_vectored(&[IoSlice::new(head), IoSlice::new(body)])).await??
     };

@@ -23,15 +23,23 @@ pub(crate) enum Hot<'a> {
 impl<'a> Hot<'a> {
     /// What a path asks for, if it is one of these.
     pub(crate) fn of(method: &Method, path: &'a str) -> Option<Hot<'a>> {
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        Hot::at_first_sight(path).filter(|_| is_read && is_plain(path))
+    }
+
+    /// What a path asks for if it is plain. One that is not has a part that is no name and no version, so nothing
+    /// will be found by it.
+    pub(crate) fn at_first_sight(path: &'a str) -> Option<Hot<'a>> {
         let (registry, rest) = path.strip_prefix("/r/")?.split_once('/')?;
-        let is_plain = || !path.contains('%') && !path.contains("//");
-        let hot = if let Some(file) = rest.strip_prefix("index/") {
-            if file == "config.json" { Hot::Config(registry) } else { Hot::Index(registry, file) }
-        } else {
-            let (krate, rest) = rest.strip_prefix("dl/")?.split_once('/')?;
-            Hot::Download(registry, krate, rest.strip_suffix("/download")?)
-        };
-        (matches!(*method, Method::GET | Method::HEAD) && is_plain()).then_some(hot)
+        if let Some(file) = rest.strip_prefix("index/") {
+            return Some(if file == "config.json" {
+                Hot::Config(registry)
+            } else {
+                Hot::Index(registry, file)
+            });
+        }
+        let (krate, rest) = rest.strip_prefix("dl/")?.split_once('/')?;
+        Some(Hot::Download(registry, krate, rest.strip_suffix("/download")?))
     }
 
     /// Answers it.
@@ -60,6 +68,11 @@ impl<'a> Hot<'a> {
     }
 }
 
+/// Whether a path means what it says: nothing is escaped, no slash doubled, and no query follows.
+pub(crate) fn is_plain(path: &str) -> bool {
+    !path.contains(['%', '?']) && !path.contains("//")
+}
+
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T> {
     text.parse().map_err(|error: T::Err| Failure::not_found(error.to_string()))
 }
@@ -83,6 +96,8 @@ mod tests {
             "/r/main/dl/a/1.0.0%2Bb/download",
             "/r/main/index//1/a",
             "/r/main/api/v1/crates",
+            "/r/main/index/1/a?b",
+            "/r/main/index/1/%61",
             "/x/r/main/index/config.json",
         ] {
             check(other, None);

@@ -2,6 +2,8 @@
 //!
 //! One timer a connection looks from time to time; requests only add to counters. (A timer for each request,
 //! as the HTTP library has it, costs more than everything else that we do for one.)
+//!
+//! The counters have one writer, the task of the connection, so adding to one takes no locked instruction.
 
 use bytes::Bytes;
 use std::io;
@@ -33,17 +35,17 @@ pub(crate) struct Beat {
 impl Pulse {
     /// A request came.
     pub(crate) fn asked(&self) {
-        self.requests.fetch_add(1, Relaxed);
+        add(&self.requests, 1);
     }
 
     /// Its response begins.
     pub(crate) fn answered(&self) {
-        self.answers.fetch_add(1, Relaxed);
+        add(&self.answers, 1);
     }
 
     /// The system took some bytes.
     pub(crate) fn sent(&self, bytes: usize) {
-        self.sent_bytes.fetch_add(bytes as u64, Relaxed);
+        add(&self.sent_bytes, bytes as u64);
     }
 
     /// Looks: whether nothing happened since the last look, although it is the client's turn: to send a
@@ -54,6 +56,11 @@ impl Pulse {
         let is_same = std::mem::replace(last, now) == now;
         is_same && !is_answering
     }
+}
+
+/// Adds to a counter that nobody else writes.
+fn add(counter: &AtomicU64, more: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(more), Relaxed);
 }
 
 /// A connection whose sent bytes are counted, and which begins with bytes that were read already.

@@ -8,11 +8,10 @@ use crate::extract::{Caller, Origin, Path};
 use crate::web::Shared;
 use axum::body::Body;
 use axum::extract::State;
-use holdfast_registry::{Actor, IndexFile};
+use holdfast_registry::{Actor, Holdfast, IndexFile, Moment, Visit};
 use holdfast_types::{CrateName, IndexConfig, RegistryName, Sha256};
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Served without a login: every cache may keep it, and asks each time whether it still holds. A cache must
@@ -45,23 +44,20 @@ pub(crate) async fn config(
     Ok(response)
 }
 
-/// An index file that is there for whoever has a token with this digest, and whether it is for them alone;
+/// An index file that is there for a visitor whose token has this digest, and whether it is for them alone;
 /// `None` for everything that needs an explanation.
 pub(crate) async fn find(
-    shared: &Shared,
+    holdfast: &Holdfast,
+    visit: &mut Visit,
     digest: Option<Sha256>,
-    client: Option<IpAddr>,
     registry: &str,
     path: &str,
+    moment: Moment,
 ) -> Option<(Arc<IndexFile>, bool)> {
-    let registry = registry.parse().ok()?;
     let name = crate_of(path)?;
-    let actor = match digest {
-        None => Actor::anonymous(client),
-        Some(digest) => shared.holdfast.authenticate_digest(digest, client).await.ok()?,
-    };
-    let file = shared.holdfast.index_file(&actor, &registry, &name).await.ok()?;
-    Some((file, is_private(&actor)))
+    let (actor, registry) = holdfast.welcome(visit, digest, registry, moment).await.ok()?;
+    let file = holdfast.index_file_in(actor, registry, &name, moment.instant).await.ok()?;
+    Some((file, is_private(actor)))
 }
 
 /// The index file of a crate.
@@ -127,22 +123,18 @@ fn is_private(actor: &Actor) -> bool {
 
 /// The crate whose index file is at a path: its name in lower case, after folders that follow from the name.
 fn crate_of(path: &str) -> Option<CrateName> {
-    let (folders, name) = path.rsplit_once('/')?;
-    let fits = match name.len() {
-        0 => false,
-        1 => folders == "1",
-        2 => folders == "2",
-        3 => folders.strip_prefix("3/").is_some_and(|first| name.starts_with(first) && first.len() == 1),
-        _ => {
-            let (folders, name) = (folders.as_bytes(), name.as_bytes());
-            folders.len() == 5
-                && folders[2] == b'/'
-                && folders[..2] == name[..2]
-                && folders[3..] == name[2..4]
+    let (start, fits): (usize, fn(&[u8], &[u8]) -> bool) = match path.as_bytes() {
+        [b'1', b'/', ..] => (2, |_, name| name.len() == 1),
+        [b'2', b'/', ..] => (2, |_, name| name.len() == 2),
+        [b'3', b'/', _, b'/', ..] => (4, |folders, name| name.len() == 3 && folders[2] == name[0]),
+        [_, _, b'/', _, _, b'/', ..] => {
+            (6, |folders, name| name.len() > 3 && folders[..2] == name[..2] && folders[3..5] == name[2..4])
         }
+        _ => return None,
     };
+    let (folders, name) = path.split_at_checked(start)?;
     let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
-    if fits && is_lower { name.parse().ok() } else { None }
+    if is_lower && fits(folders.as_bytes(), name.as_bytes()) { name.parse().ok() } else { None }
 }
 
 /// Absence is always 404 and always text. Git clients get a word on what to do.

@@ -195,7 +195,10 @@ impl Shared {
             }
         };
         let bytes = response.body().length().unwrap_or(0);
-        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // Without a body there is nothing to sniff, and what a client has keeps its headers.
+        if status != StatusCode::NOT_MODIFIED {
+            response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        }
         let elapsed = self.holdfast.outside().instant().saturating_duration_since(asked.began);
         self.metrics.answered(asked.class, status, elapsed, bytes);
         if let Some(request_id) = request_id {

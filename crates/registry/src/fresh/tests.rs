@@ -95,7 +95,7 @@ async fn get<S: Source<String, u32, Error = &'static str>>(
     cache: &Arc<Fresh<String, u32>>,
     source: &S,
 ) -> Answer {
-    cache.get("key", || "key".to_owned(), source).await
+    cache.get("key", || "key".to_owned(), source, cache.outside.instant()).await
 }
 
 fn spawn(cache: &Arc<Fresh<String, u32>>, source: &Slow) -> tokio::task::JoinHandle<Answer> {

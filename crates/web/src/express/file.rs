@@ -2,36 +2,33 @@
 //! way.
 
 use super::request::Plain;
+use super::socket;
 use crate::download;
 use crate::hot::Hot;
 use crate::layers::within;
 use crate::pulse::Pulse;
-use crate::web::Shared;
-use holdfast_registry::{Actor, OpenDownload};
-use http::header::{IF_NONE_MATCH, RANGE};
+use holdfast_registry::{Holdfast, Moment, OpenDownload, Visit};
+use holdfast_types::Sha256;
 use std::io;
-use std::net::IpAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// The open file that a plain download asks for; `None` for everything that the general way knows better.
 pub(super) async fn find(
-    shared: &Shared,
+    holdfast: &Holdfast,
     plain: &Plain<'_>,
-    digest: Option<holdfast_types::Sha256>,
-    client: Option<IpAddr>,
+    visit: &mut Visit,
+    digest: Option<Sha256>,
+    moment: Moment,
 ) -> Option<(OpenDownload, String)> {
     let Hot::Download(registry, krate, version) = plain.hot else { return None };
-    if !cfg!(target_os = "linux") || plain.values(&RANGE).chain(plain.values(&IF_NONE_MATCH)).next().is_some()
-    {
+    let is_whole = plain.fields.range.is_none() && plain.fields.if_none_match.is_none();
+    if !cfg!(target_os = "linux") || !is_whole {
         return None;
     }
-    let (registry, krate, version) = (registry.parse().ok()?, krate.parse().ok()?, version.parse().ok()?);
-    let actor = match digest {
-        None => Actor::anonymous(client),
-        Some(digest) => shared.holdfast.authenticate_digest(digest, client).await.ok()?,
-    };
-    let found = shared.holdfast.open_download(&actor, &registry, &krate, &version).await.ok()??;
+    let (krate, version) = (krate.parse().ok()?, version.parse().ok()?);
+    let (actor, registry) = holdfast.welcome(visit, digest, registry, moment).await.ok()?;
+    let found = holdfast.open_download(actor, registry, &krate, &version).await.ok()??;
     Some((found, download::file_name(&krate, &version)))
 }
 
@@ -52,8 +49,7 @@ pub(super) async fn send(
 
     while !head.is_empty() {
         // More follows at once: the head shall not leave in a packet of its own.
-        let send = || Ok(rustix::net::send(stream, head, SendFlags::MORE | SendFlags::NOSIGNAL)?);
-        let bytes = within(idle, stream.async_io(Interest::WRITABLE, send)).await??;
+        let bytes = within(idle, socket::send(stream, head, SendFlags::MORE)).await??;
         pulse.sent(bytes);
         head = &head[bytes..];
     }

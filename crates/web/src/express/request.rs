@@ -3,7 +3,8 @@
 use crate::hot::Hot;
 use crate::web::Web;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue};
+use std::mem::MaybeUninit;
 
 /// A request with more headers is not plain.
 const MOST_HEADERS: usize = 32;
@@ -27,7 +28,7 @@ static READ_HEADERS: [HeaderName; 11] = [
 pub(super) enum Head<'a> {
     /// Not yet a whole head.
     Partial,
-    /// A plain request.
+    /// A plain request, but for its path, which was not looked at closely.
     Plain(Plain<'a>),
     /// Anything else.
     Other,
@@ -35,24 +36,29 @@ pub(super) enum Head<'a> {
 
 /// A GET of HTTP/1.1 without a body, for a file of a registry.
 pub(super) struct Plain<'a> {
-    pub(super) head_bytes: usize,
+    pub(super) head: &'a [u8],
     pub(super) path: &'a str,
     pub(super) hot: Hot<'a>,
-    headers: &'a [httparse::Header<'a>],
+    pub(super) fields: Fields<'a>,
 }
 
-/// Room for the headers of one request.
-pub(super) fn no_headers<'a>() -> [httparse::Header<'a>; MOST_HEADERS] {
-    [httparse::EMPTY_HEADER; MOST_HEADERS]
+/// What the lane itself reads of the headers.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Fields<'a> {
+    pub(super) authorization: Option<&'a [u8]>,
+    pub(super) if_none_match: Option<&'a [u8]>,
+    pub(super) accept_encoding: Option<&'a [u8]>,
+    pub(super) range: Option<&'a [u8]>,
 }
 
 /// Looks at what was read.
-pub(super) fn parse<'a>(input: &'a [u8], headers: &'a mut [httparse::Header<'a>], web: &Web) -> Head<'a> {
+pub(super) fn parse<'a>(input: &'a [u8], web: &Web) -> Head<'a> {
     if input.is_empty() {
         return Head::Partial;
     }
-    let mut request = httparse::Request::new(headers);
-    let head_bytes = match request.parse(input) {
+    let mut room = room();
+    let mut request = httparse::Request::new(&mut []);
+    let head_bytes = match request.parse_with_uninit_headers(input, &mut room) {
         Ok(httparse::Status::Complete(bytes)) => bytes,
         Ok(httparse::Status::Partial) => return Head::Partial,
         Err(_) => return Head::Other,
@@ -60,45 +66,62 @@ pub(super) fn parse<'a>(input: &'a [u8], headers: &'a mut [httparse::Header<'a>]
     let (Some("GET"), Some(path), Some(1)) = (request.method, request.path, request.version) else {
         return Head::Other;
     };
-    let headers: &'a [httparse::Header<'a>] = request.headers;
-    if path.contains('?') || headers.iter().any(makes_special) {
-        return Head::Other;
-    }
-    match Hot::of(&Method::GET, web.inner(path)) {
-        Some(hot) => Head::Plain(Plain { head_bytes, path, hot, headers }),
-        None => Head::Other,
+    match (Hot::at_first_sight(web.inner(path)), Fields::of(request.headers)) {
+        (Some(hot), Some(fields)) => Head::Plain(Plain { head: &input[..head_bytes], path, hot, fields }),
+        _ => Head::Other,
     }
 }
 
-/// Whether a header means a body, or an end of the connection: things that the library does. Offers to
-/// upgrade are not taken.
-fn makes_special(header: &httparse::Header<'_>) -> bool {
-    let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-    if is("connection") {
-        return header.value.to_ascii_lowercase().windows(5).any(|word| word == b"close");
+/// Room for the headers of one request, which costs nothing to make where it is used.
+#[inline]
+fn room<'a>() -> [MaybeUninit<httparse::Header<'a>>; MOST_HEADERS] {
+    [const { MaybeUninit::uninit() }; MOST_HEADERS]
+}
+
+impl<'a> Fields<'a> {
+    /// Reads the headers in one pass. `None` when one means a body or the end of the connection, which the
+    /// library knows how to treat, or when one comes twice. Offers to upgrade are not taken.
+    fn of(headers: &[httparse::Header<'a>]) -> Option<Fields<'a>> {
+        let mut fields = Fields::default();
+        for header in headers {
+            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+            let field = if is("authorization") {
+                &mut fields.authorization
+            } else if is("if-none-match") {
+                &mut fields.if_none_match
+            } else if is("accept-encoding") {
+                &mut fields.accept_encoding
+            } else if is("range") {
+                &mut fields.range
+            } else if is("content-length") || is("transfer-encoding") || is("expect") {
+                return None;
+            } else if is("connection") && says_close(header.value) {
+                return None;
+            } else {
+                continue;
+            };
+            if field.replace(header.value).is_some() {
+                return None;
+            }
+        }
+        Some(fields)
     }
-    is("content-length") || is("transfer-encoding") || is("expect")
+}
+
+fn says_close(connection: &[u8]) -> bool {
+    connection.windows(5).any(|word| word.eq_ignore_ascii_case(b"close"))
 }
 
 impl Plain<'_> {
-    /// The values of a header, in order.
-    pub(super) fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
-        let named = self.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name.as_str()));
-        named.map(|header| header.value)
-    }
-
-    /// The credentials: `Some(None)` without any, `None` when it is not clear which are meant.
-    #[expect(clippy::option_option, reason = "none at all and none that can be told are two things")]
-    pub(super) fn authorization(&self) -> Option<Option<&[u8]>> {
-        let mut values = self.values(&AUTHORIZATION);
-        let first = values.next();
-        if values.next().is_some() { None } else { Some(first) }
-    }
-
-    /// The headers that the hot functions read.
+    /// The headers that the hot functions read. The head is parsed once more: few requests need this, and the
+    /// others need not keep room for it.
     pub(super) fn header_map(&self) -> HeaderMap {
+        let (mut room, mut request) = (room(), httparse::Request::new(&mut []));
         let mut map = HeaderMap::with_capacity(READ_HEADERS.len());
-        for header in self.headers {
+        if request.parse_with_uninit_headers(self.head, &mut room).is_err() {
+            return map;
+        }
+        for header in request.headers {
             let name = READ_HEADERS.iter().find(|name| header.name.eq_ignore_ascii_case(name.as_str()));
             if let (Some(name), Ok(value)) = (name, HeaderValue::from_bytes(header.value)) {
                 map.append(name.clone(), value);
@@ -112,40 +135,45 @@ impl Plain<'_> {
 mod tests {
     use super::*;
 
-    fn is_special(name: &str, value: &str) -> bool {
-        makes_special(&httparse::Header { name, value: value.as_bytes() })
+    fn header(name: &'static str, value: &'static str) -> httparse::Header<'static> {
+        httparse::Header { name, value: value.as_bytes() }
     }
 
     #[test]
-    fn bodies_and_ends_are_special() {
+    fn bodies_ends_and_doubles_are_special() {
         for (name, value) in [
             ("Content-Length", "0"),
             ("transfer-encoding", "chunked"),
             ("Expect", "100-continue"),
             ("Connection", "Keep-Alive, Close"),
         ] {
-            assert!(is_special(name, value), "{name}");
+            assert_eq!(Fields::of(&[header(name, value)]), None, "{name}");
+        }
+        for name in ["authorization", "if-none-match", "accept-encoding", "range"] {
+            let twice = [header(name, "a"), header(name, "a")];
+            assert_eq!(Fields::of(&twice), None, "{name}");
         }
         for (name, value) in
             [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("User-Agent", "close")]
         {
-            assert!(!is_special(name, value), "{name}");
+            assert_eq!(Fields::of(&[header(name, value)]), Some(Fields::default()), "{name}");
         }
     }
 
     #[test]
     fn headers_are_found_in_any_case() {
         let headers = [
-            httparse::Header { name: "AUTHORIZATION", value: b"a" },
-            httparse::Header { name: "x-other", value: b"b" },
-            httparse::Header { name: "If-None-Match", value: b"c" },
-            httparse::Header { name: "if-none-match", value: b"d" },
+            header("AUTHORIZATION", "a"),
+            header("x-other", "b"),
+            header("If-None-Match", "c"),
+            header("accept-encoding", "d"),
+            header("Range", "e"),
         ];
-        let plain = Plain { head_bytes: 0, path: "/", hot: Hot::Config("main"), headers: &headers };
-        assert_eq!(plain.authorization(), Some(Some(&b"a"[..])));
-        assert_eq!(plain.values(&IF_NONE_MATCH).collect::<Vec<_>>(), [b"c", b"d"]);
-        assert_eq!(plain.header_map().len(), 3);
-        let twice = [headers[0], headers[0]];
-        assert_eq!(Plain { headers: &twice, ..plain }.authorization(), None);
+        let fields = Fields::of(&headers).expect("they are plain");
+        let values = [fields.authorization, fields.if_none_match, fields.accept_encoding, fields.range];
+        assert_eq!(values, [b"a", b"c", b"d", b"e"].map(|value| Some(&value[..])));
+        let head = b"GET / HTTP/1.1\r\nhost: a\r\nX-Other: b\r\nRANGE: c\r\n\r\n";
+        let plain = Plain { head, path: "/", hot: Hot::Config("main"), fields };
+        assert_eq!(plain.header_map().len(), 2);
     }
 }

@@ -43,13 +43,11 @@ pub(super) fn write_index_head(
     output.reserve(MOST_BYTES);
     let is_whole = status != StatusCode::NOT_MODIFIED;
     output.extend_from_slice(if is_whole {
-        &b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n"[..]
+        &b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-content-type-options: nosniff\r\n"[..]
     } else {
         &b"HTTP/1.1 304 Not Modified\r\n"[..]
     });
-    output.extend_from_slice(
-        b"vary: Accept-Encoding, Authorization\r\nx-content-type-options: nosniff\r\ncache-control: ",
-    );
+    output.extend_from_slice(b"vary: Accept-Encoding, Authorization\r\ncache-control: ");
     output.extend_from_slice(if is_private { &b"private"[..] } else { &b"public"[..] });
     output.extend_from_slice(b", no-cache\r\netag: ");
     output.extend_from_slice(etag.as_bytes());
