@@ -6,7 +6,7 @@ use crate::error::{Kind, Result};
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, require};
 use holdfast_store::{Committed, Scan, Tx, read, scan};
-use holdfast_types::{RegistryName, Timestamp};
+use holdfast_types::{CanonicalName, RegistryName, Timestamp};
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
@@ -64,14 +64,26 @@ impl AuditFilter {
         self.actor.as_ref().is_none_or(|actor| *actor == entry.actor)
             && self.action.as_ref().is_none_or(|action| *action == entry.action)
             && self.registry.as_ref().is_none_or(|registry| entry.registry.as_ref() == Some(registry))
-            && self.subject.as_ref().is_none_or(|subject| is_about(&entry.subject, subject))
+            && self
+                .subject
+                .as_ref()
+                .is_none_or(|asked| is_about(entry.registry.as_ref(), &entry.subject, asked))
             && (!self.refused || matches!(entry.outcome, Outcome::Refused(_)))
     }
 }
 
-fn is_about(subject: &str, asked: &str) -> bool {
-    let rest = subject.strip_prefix(asked);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+/// Whether a subject is what was asked for. One in a registry is a crate, which is one under all its spellings.
+fn is_about(registry: Option<&RegistryName>, subject: &str, asked: &str) -> bool {
+    let canonical = |name: &str| name.parse::<CanonicalName>().ok().filter(|_| registry.is_some());
+    let (name, version) = parted(subject);
+    let (asked_name, asked_version) = parted(asked);
+    let is_same = name == asked_name || canonical(name).is_some_and(|it| Some(it) == canonical(asked_name));
+    is_same && (asked_version.is_none() || version == asked_version)
+}
+
+/// A crate and a version of it, if there is one.
+fn parted(subject: &str) -> (&str, Option<&str>) {
+    subject.split_once('@').map_or((subject, None), |(name, version)| (name, Some(version)))
 }
 
 impl Holdfast {
@@ -161,10 +173,11 @@ impl Holdfast {
         &self,
         actor: &Actor,
         action: &'static str,
+        registry: Option<&RegistryName>,
         subject: &str,
         error: crate::Error,
     ) -> crate::Error {
-        let deed = Deed { action, registry: None, subject };
+        let deed = Deed { action, registry, subject };
         match self.logged(actor, deed, Err::<(), _>(error)).await {
             Ok(()) => unreachable!("an error stays an error"),
             Err(error) => error,
@@ -229,9 +242,13 @@ mod tests {
             ("foo@1.0.0", "foo@1.0", false),
             ("foo-bar", "foo", false),
             ("foo", "foo@1.0.0", false),
+            ("Foo-Bar@1.0.0", "foo_bar", true),
+            ("foo_bar@1.0.0", "FOO-BAR@1.0.0", true),
         ] {
-            assert_eq!(is_about(subject, asked), expected, "{subject} {asked}");
+            let main = "main".parse().expect("a name");
+            assert_eq!(is_about(Some(&main), subject, asked), expected, "{subject} {asked}");
         }
+        assert!(!is_about(None, "Alice", "alice"), "not a crate");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::entity::{CrateHead, Version as Stored};
 use crate::error::Result;
 use crate::holdfast::Holdfast;
 use crate::rights::{Action, limited_reader, may_see, no_such_crate, require};
+use futures_util::future::try_join_all;
 use holdfast_store::{Scan, scan, scan_all};
 use holdfast_types::{CanonicalName, CrateName, RegistryName, VersionKey};
 use std::collections::BTreeMap;
@@ -126,16 +127,27 @@ impl Holdfast {
         Ok(crates)
     }
 
-    async fn downloads(&self, registry: &RegistryName, krate: &CanonicalName) -> Result<Downloads> {
-        let part = counters::part(registry, krate);
-        let mut downloads = Downloads::default();
-        let mut page = Scan::first(&*part, 1);
+    /// How often each of some crates was downloaded in all, for a page of a list.
+    pub async fn total_downloads(&self, crates: &[CrateHead]) -> Result<Vec<u64>> {
+        let totals = crates.iter().map(|head| async move {
+            self.total_of(counters::part(&head.registry, &head.canonical())).await
+        });
+        try_join_all(totals).await
+    }
+
+    async fn total_of(&self, part: String) -> Result<u64> {
+        let mut page = Scan::first(part, 1);
         page.after = Some("tota".to_owned());
         page.before = Some("total0".to_owned());
-        for (_, count) in self.store.counters(&page).await? {
-            downloads.total = u64::try_from(count).unwrap_or(0);
-        }
-        page = Scan {
+        let found = self.store.counters(&page).await?;
+        Ok(found.first().map_or(0, |(_, count)| u64::try_from(*count).unwrap_or(0)))
+    }
+
+    async fn downloads(&self, registry: &RegistryName, krate: &CanonicalName) -> Result<Downloads> {
+        let part = counters::part(registry, krate);
+        let total = self.total_of(part.clone()).await?;
+        let mut downloads = Downloads { total, by_version: BTreeMap::new() };
+        let mut page = Scan {
             after: Some("version/".to_owned()),
             before: Some("version0".to_owned()),
             ..Scan::first(part, 512)

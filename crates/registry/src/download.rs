@@ -29,8 +29,22 @@ pub struct OpenDownload {
 }
 
 impl Holdfast {
-    /// The file of a version, yanked or not. Needs no database trip while the crate's index file is fresh.
+    /// The file of a version, yanked or not, for whoever takes all of it: it is counted. Needs no database trip
+    /// while the crate's index file is fresh.
     pub async fn download(
+        &self,
+        actor: &Actor,
+        registry: &RegistryName,
+        name: &CrateName,
+        version: &Version,
+    ) -> Result<Download> {
+        let download = self.find_download(actor, registry, name, version).await?;
+        self.count_download(registry, name, version);
+        Ok(download)
+    }
+
+    /// The same for a front that has yet to see what is wanted of it, and then counts.
+    pub async fn find_download(
         &self,
         actor: &Actor,
         registry: &RegistryName,
@@ -40,7 +54,6 @@ impl Holdfast {
         let record = self.registry(registry).await?;
         let (sha256, size_bytes) = self.locate(actor, &record, name, version).await?;
         let blob = self.blobs.get(&sha256).await.map_err(|error| lost(error, name, version))?;
-        self.count_download(registry, name, version);
         Ok(Download { blob, sha256, size_bytes })
     }
 
@@ -64,7 +77,7 @@ impl Holdfast {
     }
 
     /// The address under which the storage itself hands out the file for a while, to whoever has it; `None`
-    /// where the storage does not do so or was not asked to.
+    /// where the storage does not do so or was not asked to. Not counted.
     pub async fn signed_download(
         &self,
         actor: &Actor,
@@ -78,9 +91,6 @@ impl Holdfast {
         let record = self.registry(registry).await?;
         let (sha256, _) = self.locate(actor, &record, name, version).await?;
         let url = self.blobs.presigned(&sha256).await.map_err(|error| lost(error, name, version))?;
-        if url.is_some() {
-            self.count_download(registry, name, version);
-        }
         Ok(url.map(String::from))
     }
 
@@ -104,7 +114,8 @@ impl Holdfast {
         })
     }
 
-    fn count_download(&self, registry: &RegistryName, name: &CrateName, version: &Version) {
+    /// Counts that a version was handed out, once for each time.
+    pub fn count_download(&self, registry: &RegistryName, name: &CrateName, version: &Version) {
         self.metrics.downloads.inc();
         self.counters.downloaded(registry, &name.canonical(), &version.key());
     }

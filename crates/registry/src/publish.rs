@@ -86,7 +86,8 @@ impl Holdfast {
         upload: Upload<'_>,
     ) -> Result<Receipt> {
         let metadata = PublishMetadata::parse(upload.metadata).map_err(Error::invalid);
-        let subject = metadata.as_ref().map_or_else(|_| String::new(), |m| format!("{}@{}", m.name, m.vers));
+        let what = |metadata: &PublishMetadata| format!("{}@{}", metadata.name, metadata.vers);
+        let subject = metadata.as_ref().map_or_else(|_| registry.to_string(), what);
         let deed = Deed { action: "publish", registry: Some(registry), subject: &subject };
         let result = match (self.may_upload(actor, registry).await, metadata) {
             (Ok(()), Ok(metadata)) => self.try_publish(actor, deed, metadata, upload).await,

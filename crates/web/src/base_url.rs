@@ -28,7 +28,10 @@ impl BaseUrl {
         let is_trusted = peer.is_some_and(|peer| (settings.is_trusted_proxy)(peer));
         let forwarded = if is_trusted { Forwarded::read(headers) } else { Forwarded::default() };
         let named = forwarded.host.or_else(|| uri.authority().map(http::uri::Authority::as_str));
-        let host = named.or_else(|| headers.get(HOST)?.to_str().ok()).filter(|host| is_host(host))?;
+        // Of two that were sent, a proxy may have meant the other.
+        let mut sent = headers.get_all(HOST).iter();
+        let sent = sent.next().filter(|_| sent.next().is_none());
+        let host = named.or_else(|| sent?.to_str().ok()).filter(|host| is_host(host))?;
         let scheme = match forwarded.scheme {
             Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
             _ => "http",
@@ -75,9 +78,9 @@ impl BaseUrl {
             || name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
     }
 
-    /// Where people read how to get a token.
-    pub fn login(&self) -> String {
-        format!("{self}/me")
+    /// Where people read how to get a token, for a registry or for whatever is here.
+    pub fn login(&self, registry: Option<&RegistryName>) -> String {
+        registry.map_or_else(|| format!("{self}/me"), |registry| format!("{self}/r/{registry}/me"))
     }
 
     /// The base of a registry's web API, as `config.json` has it.
@@ -190,10 +193,11 @@ mod tests {
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let header = |(name, value): &(&'static str, &str)| {
-            (http::HeaderName::from_static(name), value.parse().expect("a header value"))
-        };
-        pairs.iter().map(header).collect()
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(http::HeaderName::from_static(name), value.parse().expect("a header value"));
+        }
+        map
     }
 
     #[track_caller]
@@ -212,6 +216,7 @@ mod tests {
             check("192.0.2.1", &[("host", host)], None);
         }
         check("192.0.2.1", &[], None);
+        check("192.0.2.1", &[("host", "a.example"), ("host", "b.example")], None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use holdfast_types::{CrateName, RegistryName, Version};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION,
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use std::sync::Arc;
 
 /// Bytes that never change may be kept for ever by the client that got them.
@@ -25,19 +25,27 @@ pub(crate) fn file_name(krate: &CrateName, version: &Version) -> String {
 }
 
 /// The file of a version: bytes that never change, hence to be kept for ever by the client that got them.
-/// Without a content encoding, which would make cargo unpack it before it compares checksums.
+/// Without a content encoding, which would make cargo unpack it before it compares checksums. Counted is who gets
+/// its first bytes: not a look at its head, nor the rest of a file that is fetched in parts.
 pub(crate) async fn download(
     shared: &Shared,
     actor: &Actor,
+    method: &Method,
     registry: &RegistryName,
     krate: &CrateName,
     version: &Version,
     request: &HeaderMap,
 ) -> Result<Response<WebBody>> {
+    let count = || {
+        if *method == Method::GET {
+            shared.holdfast.count_download(registry, krate, version);
+        }
+    };
     if let Some(address) = shared.holdfast.signed_download(actor, registry, krate, version).await? {
+        count();
         return redirect(&address);
     }
-    let file = shared.holdfast.download(actor, registry, krate, version).await?;
+    let file = shared.holdfast.find_download(actor, registry, krate, version).await?;
     let etag = format!("\"{}\"", file.sha256);
     let mut response = Response::new(WebBody::Empty);
     let headers = response.headers_mut();
@@ -52,8 +60,14 @@ pub(crate) async fn download(
         return Ok(response);
     }
     match wanted(request, file.size_bytes, &etag) {
-        Wanted::Whole => *response.body_mut() = file.blob.into(),
+        Wanted::Whole => {
+            count();
+            *response.body_mut() = file.blob.into();
+        }
         Wanted::Part(range) => {
+            if range.start == 0 {
+                count();
+            }
             let place = format!("bytes {}-{}/{}", range.start, range.end - 1, file.size_bytes);
             headers.insert(CONTENT_RANGE, header(&place)?);
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -82,10 +96,11 @@ pub(crate) async fn route(
     State(shared): State<Arc<Shared>>,
     Caller(actor): Caller,
     path: Path,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response<Body>> {
     let (registry, krate, version) = path.version()?;
-    let response = download(&shared, &actor, &registry, &krate, &version, &headers).await?;
+    let response = download(&shared, &actor, &method, &registry, &krate, &version, &headers).await?;
     Ok(response.map(Body::new))
 }
 

@@ -4,7 +4,6 @@
 //! request id and the server's address are known: JSON that cargo prints for an API, a line of text
 //! elsewhere.
 
-use crate::base_url::BaseUrl;
 use crate::body::WebBody;
 use axum::response::{IntoResponse, Response};
 use holdfast_registry::{Error, Kind};
@@ -126,11 +125,11 @@ impl Failure {
         }
     }
 
-    /// The response as it is sent.
+    /// The response as it is sent. `login` is where tokens come from, if the server knows its address.
     pub(crate) fn render(
         &self,
         shape: Shape,
-        base: Option<&BaseUrl>,
+        login: Option<&str>,
         request_id: &str,
     ) -> http::Response<WebBody> {
         let mut detail = self.error.detail().to_owned();
@@ -160,16 +159,15 @@ impl Failure {
             headers.insert(ALLOW, allowed.clone());
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, challenge(base));
+            headers.insert(WWW_AUTHENTICATE, challenge(login));
         }
         response
     }
 }
 
 /// What cargo reads from a 401 to tell where tokens come from; it insists on an absolute address.
-fn challenge(base: Option<&BaseUrl>) -> HeaderValue {
-    let value =
-        base.and_then(|base| HeaderValue::try_from(format!("Cargo login_url=\"{}\"", base.login())).ok());
+fn challenge(login: Option<&str>) -> HeaderValue {
+    let value = login.and_then(|login| HeaderValue::try_from(format!("Cargo login_url=\"{login}\"")).ok());
     value.unwrap_or(HeaderValue::from_static("Cargo"))
 }
 

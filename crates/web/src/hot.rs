@@ -46,6 +46,7 @@ impl<'a> Hot<'a> {
     pub(crate) async fn answer(
         self,
         shared: &Shared,
+        method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
@@ -61,8 +62,8 @@ impl<'a> Hot<'a> {
             }
             Hot::Index(_, path) => sparse::index(shared, &actor, &registry, path, headers).await,
             Hot::Download(_, krate, version) => {
-                download::download(shared, &actor, &registry, &parsed(krate)?, &parsed(version)?, headers)
-                    .await
+                let (krate, version) = (parsed(krate)?, parsed(version)?);
+                download::download(shared, &actor, method, &registry, &krate, &version, headers).await
             }
         }
     }

@@ -14,6 +14,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use holdfast_registry::Holdfast;
+use holdfast_types::RegistryName;
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use std::borrow::Cow;
@@ -106,7 +107,7 @@ impl Web {
         let _in_flight = self.shared.metrics.begin();
         let began = self.shared.holdfast.outside().instant();
         let limit = Some(self.shared.settings.request_timeout);
-        let answer = guarded(limit, pin!(hot.answer(&self.shared, uri, headers, peer))).await;
+        let answer = guarded(limit, pin!(hot.answer(&self.shared, method, uri, headers, peer))).await;
         let answer = answer.and_then(|answer| answer);
         let has_credentials = headers.contains_key(AUTHORIZATION);
         let asked = Asked { class, method, path, client: peer, has_credentials, began };
@@ -191,7 +192,8 @@ impl Shared {
             Err(failure) => {
                 let request_id = request_id.as_deref().unwrap_or_default();
                 failure.log(request_id, loggable(asked.path));
-                failure.render(Shape::of(asked.path), base().as_ref(), request_id)
+                let login = base().map(|base| base.login(registry_of(asked.path).as_ref()));
+                failure.render(Shape::of(asked.path), login.as_deref(), request_id)
             }
         };
         let bytes = response.body().length().unwrap_or(0);
@@ -221,6 +223,11 @@ impl Shared {
         }
         response
     }
+}
+
+/// The registry that a path is about.
+fn registry_of(path: &str) -> Option<RegistryName> {
+    path.strip_prefix("/r/")?.split('/').next()?.parse().ok()
 }
 
 /// A path for the log: an invitation's has its secret in it.

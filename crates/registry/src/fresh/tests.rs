@@ -133,6 +133,30 @@ async fn ages_decide_who_waits() {
 }
 
 #[tokio::test]
+async fn what_is_taken_along_is_good_while_it_is_young_and_not_forgotten() {
+    let (clock, cache) = cache();
+    let source = Quick::new(Ok(Some(1)));
+    let take = async || {
+        let taken = cache.take("key", || "key".to_owned(), &source, clock.instant()).await;
+        taken.unwrap().unwrap()
+    };
+    let taken = take().await;
+    pass(&clock, 500);
+    assert!(cache.still_gives(&taken, clock.instant()));
+    pass(&clock, 1);
+    assert!(!cache.still_gives(&taken, clock.instant()), "it is time for a check");
+    cache.forget("key");
+    let taken = take().await;
+    assert!(cache.still_gives(&taken, clock.instant()));
+    cache.forget("key");
+    assert!(!cache.still_gives(&taken, clock.instant()));
+    let taken = take().await;
+    cache.clear();
+    assert!(!cache.still_gives(&taken, clock.instant()));
+    assert_eq!((*taken.value(), source.loads()), (1, 3));
+}
+
+#[tokio::test]
 async fn absence_and_failure_are_not_kept() {
     let (clock, cache) = cache();
     let source = Quick::new(Ok(None));

@@ -18,4 +18,5 @@ mod sessions;
 mod teams;
 mod tokens;
 mod users;
+mod visiting;
 mod world;

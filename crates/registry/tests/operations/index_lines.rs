@@ -163,5 +163,6 @@ async fn a_large_file_has_a_smaller_variant_of_the_same_bytes() {
     let mut unpacked = Vec::new();
     flate2::read::GzDecoder::new(&gzip[..]).read_to_end(&mut unpacked).unwrap();
     assert_eq!(unpacked, large.body);
-    assert_eq!(large.etag, format!("\"{}\"", holdfast_types::Sha256::of(&large.body)));
+    let digest = holdfast_types::Sha256::of(&large.body).to_string();
+    assert_eq!(large.etag, format!("\"{}\"", &digest[..32]));
 }

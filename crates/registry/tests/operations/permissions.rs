@@ -160,8 +160,8 @@ async fn who_is_refused_is_told_what_is_missing() {
     alice publish foo@1.1.0: the token `test` has not the scope `publish-new`; make one that has with `holdfast token create --scope publish-new`
     alice publish foo@1.1.0: the token `test` is not for the crate `foo`
     alice publish foo@1.1.0: there is no registry `nowhere` here
-    anonymous publish : this needs a token: run `cargo login --registry NAME`, or set CARGO_REGISTRIES_NAME_TOKEN
     anonymous publish foo@1.1.0: this needs a token: run `cargo login --registry NAME`, or set CARGO_REGISTRIES_NAME_TOKEN
+    anonymous publish main: this needs a token: run `cargo login --registry NAME`, or set CARGO_REGISTRIES_NAME_TOKEN
     bob publish foo@1.1.0: `bob` does not own the crate `foo`; an owner can add you with `cargo owner --add bob foo`
     rita publish foo@1.1.0: `rita` is a reader; this needs the role publisher, which an admin can give
     ");

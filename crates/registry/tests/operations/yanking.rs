@@ -1,7 +1,7 @@
 //! Yanking and putting back.
 
 use crate::house::{House, main, refusal, v};
-use holdfast_registry::Yank;
+use holdfast_registry::{AuditFilter, Yank};
 use insta::assert_snapshot;
 
 #[tokio::test]
@@ -63,4 +63,26 @@ async fn what_is_not_there_cannot_be_yanked() {
     // Build metadata does not make another version, here too.
     house.yank("foo@2.0.0", Yank::Yes).await;
     assert_eq!(house.versions("foo").await, "1.0.0 [2.0.0+linux]");
+}
+
+#[tokio::test]
+async fn a_crate_has_one_history_under_all_its_spellings() {
+    let house = House::new().await;
+    house.have(&["Foo-Bar@1.0.0", "Foo-Bar@1.1.0", "foo-barn@1.0.0"]).await;
+    house.yank("foo_bar@1.1.0", Yank::Yes).await;
+    let about = async |subject: &str| {
+        let filter = AuditFilter { subject: Some(subject.to_owned()), limit: 10, ..AuditFilter::default() };
+        house.holdfast.audit_log(&house.operator, &filter).await.unwrap().len()
+    };
+    for (subject, entries) in [
+        ("Foo-Bar", 3),
+        ("foo_bar", 3),
+        ("FOO-BAR", 3),
+        ("foo-bar@1.1.0", 2),
+        ("foo-barn", 1),
+        ("foo", 0),
+        ("foo-bar@1", 0),
+    ] {
+        assert_eq!(about(subject).await, entries, "{subject}");
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn remove(
     body: Body,
 ) -> Result<Response> {
     let (registry, krate) = path.krate()?;
-    let body = read_bounded(body).await?;
+    let body = read_bounded(&shared, body).await?;
     if body.is_empty() {
         return Ok(all(&shared, &actor, &path).await?.into_response());
     }

@@ -47,7 +47,7 @@ pub(crate) async fn publish(
     let (metadata, package) = match received {
         Ok(received) => received,
         Err((status, error)) => {
-            let error = shared.holdfast.refuse_write(&actor, "publish", registry.as_str(), error).await;
+            let error = refuse(&shared, &actor, &registry, error).await;
             let failure = Failure::with_status(status, error);
             let has_stalled = status == StatusCode::REQUEST_TIMEOUT;
             return Err(if has_stalled { failure } else { discard(&shared, body, failure).await });
@@ -85,7 +85,7 @@ async fn admit<'a>(
         Ok(actor) => actor,
         Err(error) => {
             let nobody = Actor::anonymous(origin.client());
-            return Err(holdfast.refuse_write(&nobody, "publish", registry.as_str(), error).await.into());
+            return Err(refuse(shared, &nobody, registry, error).await.into());
         }
     };
     let mut allowed = holdfast.may_upload(&actor, registry).await;
@@ -93,13 +93,18 @@ async fn admit<'a>(
         allowed = check_length(shared, headers);
     }
     if let Err(error) = allowed {
-        return Err(holdfast.refuse_write(&actor, "publish", registry.as_str(), error).await.into());
+        return Err(refuse(shared, &actor, registry, error).await.into());
     }
     origin.base()?;
     let permit = shared.uploads.try_acquire().map_err(|_| {
         Error::new(Kind::Unavailable, "the server is busy with other uploads; try again in a few seconds")
     })?;
     Ok((actor, permit))
+}
+
+/// Refuses a publish of which nothing is known but where it goes.
+async fn refuse(shared: &Shared, actor: &Actor, registry: &RegistryName, error: Error) -> Error {
+    shared.holdfast.refuse_write(actor, "publish", Some(registry), registry.as_str(), error).await
 }
 
 fn limits(shared: &Shared) -> FrameLimits {

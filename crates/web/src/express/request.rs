@@ -49,6 +49,7 @@ pub(super) struct Fields<'a> {
     pub(super) if_none_match: Option<&'a [u8]>,
     pub(super) accept_encoding: Option<&'a [u8]>,
     pub(super) range: Option<&'a [u8]>,
+    host: Option<&'a [u8]>,
 }
 
 /// Looks at what was read.
@@ -85,7 +86,9 @@ impl<'a> Fields<'a> {
         let mut fields = Fields::default();
         for header in headers {
             let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-            let field = if is("authorization") {
+            let field = if is("host") {
+                &mut fields.host
+            } else if is("authorization") {
                 &mut fields.authorization
             } else if is("if-none-match") {
                 &mut fields.if_none_match
@@ -149,7 +152,7 @@ mod tests {
         ] {
             assert_eq!(Fields::of(&[header(name, value)]), None, "{name}");
         }
-        for name in ["authorization", "if-none-match", "accept-encoding", "range"] {
+        for name in ["host", "authorization", "if-none-match", "accept-encoding", "range"] {
             let twice = [header(name, "a"), header(name, "a")];
             assert_eq!(Fields::of(&twice), None, "{name}");
         }

@@ -111,7 +111,7 @@ impl FromRequestParts<Arc<Shared>> for Caller {
             Err(error) => {
                 let nobody = Actor::anonymous(client);
                 let subject: String = parts.uri.path().chars().take(200).collect();
-                Err(shared.holdfast.refuse_write(&nobody, "authenticate", &subject, error).await.into())
+                Err(shared.holdfast.refuse_write(&nobody, "authenticate", None, &subject, error).await.into())
             }
         }
     }

@@ -2,8 +2,10 @@
 
 use super::read_bounded;
 use crate::error::{Failure, Result};
+use crate::web::Shared;
 use axum::extract::{FromRequest, Request};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What somebody filled in. Secrets may be in it, so it cannot be printed.
 pub(crate) struct Form(BTreeMap<String, String>);
@@ -25,11 +27,11 @@ impl Form {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Form {
+impl FromRequest<Arc<Shared>> for Form {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, _: &S) -> Result<Form> {
-        let body = read_bounded(request.into_body()).await?;
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Form> {
+        let body = read_bounded(shared, request.into_body()).await?;
         Ok(Form(form_urlencoded::parse(&body).into_owned().collect()))
     }
 }

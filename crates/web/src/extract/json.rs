@@ -1,6 +1,7 @@
 //! JSON in and out.
 
 use crate::error::{Failure, Result};
+use crate::web::Shared;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +12,9 @@ use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The most bytes of a JSON request; the longest honest one is a list of owners.
 const MAX_BYTES: usize = 64 * 1024;
@@ -19,9 +23,12 @@ const MAX_BYTES: usize = 64 * 1024;
 /// be stored.
 pub(crate) struct Json<T>(pub(crate) T);
 
-/// Reads a small body.
-pub(crate) async fn read_bounded(body: Body) -> Result<Bytes> {
-    match Limited::new(body, MAX_BYTES).collect().await {
+/// Reads a small body. A client that does not send it in half of the time that a request has is told so, while
+/// there is time.
+pub(crate) async fn read_bounded(shared: &Shared, body: Body) -> Result<Bytes> {
+    let limit = shared.settings.request_timeout / 2;
+    let read = timeout(limit, Limited::new(body, MAX_BYTES).collect()).await;
+    match read.map_err(|_| too_slow(limit))? {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
             Err(Error::new(Kind::TooLarge, format!("the request's body is larger than {MAX_BYTES} bytes"))
@@ -34,6 +41,11 @@ pub(crate) async fn read_bounded(body: Body) -> Result<Bytes> {
     }
 }
 
+fn too_slow(limit: Duration) -> Failure {
+    let detail = format!("the request's body did not come within {} seconds; try again", limit.as_secs());
+    Failure::with_status(StatusCode::REQUEST_TIMEOUT, Error::new(Kind::Invalid, detail))
+}
+
 impl<T: DeserializeOwned> Json<T> {
     /// Reads bytes.
     pub(crate) fn parse(bytes: &[u8]) -> Result<T> {
@@ -43,11 +55,11 @@ impl<T: DeserializeOwned> Json<T> {
     }
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Json<T> {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, _: &S) -> Result<Json<T>> {
-        Ok(Json(Json::parse(&read_bounded(request.into_body()).await?)?))
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Json<T>> {
+        Ok(Json(Json::parse(&read_bounded(shared, request.into_body()).await?)?))
     }
 }
 

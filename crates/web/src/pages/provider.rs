@@ -96,7 +96,7 @@ pub(crate) async fn finish(
             let error = trouble(error);
             return refused(
                 &origin,
-                shared.holdfast.refuse_write(&nobody, "sign-in", &provider.name, error).await,
+                shared.holdfast.refuse_write(&nobody, "sign-in", None, &provider.name, error).await,
             );
         }
     };

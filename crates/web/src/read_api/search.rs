@@ -36,9 +36,10 @@ pub(crate) async fn search(
     };
     let exact = text.trim().parse::<CrateName>().ok().map(|name| name.canonical());
     let found = shared.holdfast.search(&actor, &registry, request).await?;
-    let crates = found.crates.into_iter().filter_map(|head| {
+    let downloads = shared.holdfast.total_downloads(&found.crates).await?;
+    let crates = found.crates.into_iter().zip(downloads).filter_map(|(head, downloads)| {
         let is_exact = Some(head.canonical()) == exact;
-        CrateView::listed(origin.root(), head, is_exact)
+        CrateView::listed(origin.root(), head, downloads, is_exact)
     });
     Ok(Json(SearchAnswer { crates: crates.collect(), meta: meta(&query, page, found.total) }))
 }

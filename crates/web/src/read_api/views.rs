@@ -24,7 +24,6 @@ pub(crate) struct CrateView {
     keywords: Vec<String>,
     categories: Vec<String>,
     badges: [(); 0],
-    /// Of search results, where a request for each would be dear, it is 0.
     downloads: u64,
     recent_downloads: Option<u64>,
     default_version: Option<Version>,
@@ -52,7 +51,12 @@ struct CrateLinks {
 
 impl CrateView {
     /// A crate in a list; `None` for one without a version.
-    pub(crate) fn listed(root: &str, head: CrateHead, exact_match: bool) -> Option<CrateView> {
+    pub(crate) fn listed(
+        root: &str,
+        head: CrateHead,
+        downloads: u64,
+        exact_match: bool,
+    ) -> Option<CrateView> {
         let place = path(root, &head.registry, &head.name);
         let newest = head.max_version.clone()?;
         Some(CrateView {
@@ -66,7 +70,7 @@ impl CrateView {
             keywords: head.about.keywords,
             categories: head.about.categories,
             badges: [],
-            downloads: 0,
+            downloads,
             recent_downloads: None,
             default_version: Some(newest.clone()),
             max_stable_version: Some(newest.clone()).filter(|version| !version.is_prerelease()),
@@ -97,8 +101,8 @@ impl CrateView {
     ) -> Option<CrateView> {
         let newest = versions.iter().rev().max_by_key(|version| version.published_at)?.line.vers.clone();
         let ids = versions.iter().map(version_id).collect();
-        let view = CrateView::listed(root, head, false)?;
-        Some(CrateView { downloads: downloads.total, newest_version: newest, versions: Some(ids), ..view })
+        let view = CrateView::listed(root, head, downloads.total, false)?;
+        Some(CrateView { newest_version: newest, versions: Some(ids), ..view })
     }
 }
 

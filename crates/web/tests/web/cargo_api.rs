@@ -120,8 +120,13 @@ async fn every_error_is_json() {
         assert!(answer.header("x-request-id").is_some());
     }
     let refused = ask("GET", "/r/main/api/v1/crates").send(&site).await.expect(401);
-    assert_eq!(refused.header("www-authenticate"), Some("Cargo login_url=\"http://crates.example/me\""));
+    assert_eq!(
+        refused.header("www-authenticate"),
+        Some("Cargo login_url=\"http://crates.example/r/main/me\"")
+    );
     refused.sentence();
+    let refused = ask("GET", "/api/v1/me").send(&site).await.expect(401);
+    assert_eq!(refused.header("www-authenticate"), Some("Cargo login_url=\"http://crates.example/me\""));
     let allowed =
         ask("POST", "/r/main/api/v1/crates/Ab-c/owners").token(&owner).send(&site).await.expect(405);
     assert_eq!(allowed.header("allow"), Some("GET,HEAD,PUT,DELETE"));

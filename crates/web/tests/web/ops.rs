@@ -100,7 +100,7 @@ async fn a_public_url_with_a_path() {
     let refused = get("/crates/r/main/index/config.json").send(&site).await.expect(401);
     assert_eq!(
         refused.header("www-authenticate"),
-        Some("Cargo login_url=\"https://host.example/crates/me\"")
+        Some("Cargo login_url=\"https://host.example/crates/r/main/me\"")
     );
     let absent = get("/crates/r/open/api/v1/nothing").send(&site).await.expect(404);
     absent.sentence();

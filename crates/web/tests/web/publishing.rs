@@ -54,9 +54,19 @@ impl http_body::Body for Stream {
 
 /// Sends a body of frames and says how often it was read.
 async fn stream(site: &Site, frames: Vec<Bytes>, end: End, headers: &[(&str, &str)]) -> (u16, String, usize) {
+    stream_to(NEW, site, frames, end, headers).await
+}
+
+async fn stream_to(
+    path: &str,
+    site: &Site,
+    frames: Vec<Bytes>,
+    end: End,
+    headers: &[(&str, &str)],
+) -> (u16, String, usize) {
     let was_read = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
     let body = Stream { frames: frames.into_iter(), end, was_read: was_read.clone() };
-    let mut request = Request::put(NEW).header("host", crate::site::HOST);
+    let mut request = Request::put(path).header("host", crate::site::HOST);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -170,6 +180,30 @@ async fn bodies_that_stop() {
     let pieces = package().frame().chunks(7).map(Bytes::copy_from_slice).collect();
     let (status, body, _) = stream(&site, pieces, End::Clean, &[token]).await;
     assert_eq!(status, 200, "{body}");
+}
+
+#[tokio::test]
+async fn small_bodies_that_stop_are_the_fault_of_their_senders() {
+    let settings = WebSettings { request_timeout: Duration::from_millis(200), ..WebSettings::default() };
+    let site = Site::with(settings, Settings::default()).await;
+    let half = vec![Bytes::from_static(b"{\"users\"")];
+    let owners = "/r/main/api/v1/crates/abc/owners";
+    let token = ("authorization", ADMIN);
+    let (status, body, _) = stream_to(owners, &site, half.clone(), End::Still, &[token]).await;
+    assert_eq!(status, 408, "{body}");
+    let (status, body, _) = stream_to(owners, &site, half, End::Broken, &[token]).await;
+    assert_eq!(status, 400, "{body}");
+}
+
+#[tokio::test]
+async fn refusals_before_the_frame_are_found_by_registry() {
+    let site = Site::new().await;
+    put(NEW).token(ADMIN).body(vec![1]).send(&site).await.expect(400);
+    put(NEW).token(ADMIN).body(CrateBuilder::new("std", "1.0.0").frame()).send(&site).await.expect(400);
+    put(NEW).send(&site).await.expect(401);
+    let log = get("/api/v1/audit?registry=main&action=publish").token(ADMIN).send(&site).await.ok_json();
+    let about: Vec<_> = log.as_array().unwrap().iter().map(|entry| entry["subject"].clone()).collect();
+    assert_eq!(about, ["main", "main", "main"]);
 }
 
 #[tokio::test]

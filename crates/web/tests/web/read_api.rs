@@ -94,7 +94,13 @@ async fn downloads_by_day() {
     let site = filled().await;
     let empty = ask(&site, &format!("{API}/Tool/downloads")).await;
     assert_eq!(empty, json!({"version_downloads": [], "meta": {"extra_downloads": []}}));
-    get("/r/main/dl/Tool/1.0.0/download").token(ADMIN).send(&site).await.expect(200);
+    let file = "/r/main/dl/Tool/1.0.0/download";
+    get(file).token(ADMIN).send(&site).await.expect(200);
+    // Only who gets the first bytes downloads it.
+    crate::site::ask("HEAD", file).token(ADMIN).send(&site).await.expect(200);
+    get(file).token(ADMIN).header("if-none-match", "*").send(&site).await.expect(304);
+    get(file).token(ADMIN).header("range", "bytes=1-2").send(&site).await.expect(206);
+    get(file).token(ADMIN).header("range", "bytes=999999-").send(&site).await.expect(416);
     // Counts are written out at the end of the background tasks.
     site.index_everything("main", 2).await;
     let days = ask(&site, &format!("{API}/Tool/downloads")).await;
@@ -103,6 +109,8 @@ async fn downloads_by_day() {
     assert_eq!(krate["crate"]["downloads"], json!(1));
     assert_eq!(krate["versions"][2]["downloads"], json!(1));
     assert_eq!(krate["versions"][2]["id"], days["version_downloads"][0]["version"]);
+    let found = ask(&site, &format!("{API}?q=tool")).await;
+    assert_eq!((&found["crates"][0]["name"], &found["crates"][0]["downloads"]), (&json!("Tool"), &json!(1)));
 }
 
 #[tokio::test]
