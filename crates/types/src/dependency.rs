@@ -48,6 +48,11 @@ pub(crate) fn yes() -> bool {
     true
 }
 
+/// Reads `default_features`, whose null is the same as its absence.
+pub(crate) fn null_as_yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::<bool>::deserialize(deserializer)?.unwrap_or_else(yes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! The sparse index: the line of one version and the path of a crate's file (the Cargo book, "Index
 //! Format"; cargo's `crates/cargo-util-schemas/src/index.rs`).
 
-use crate::dependency::{null_as_default, yes};
+use crate::dependency::{null_as_default, null_as_yes, yes};
 use crate::{
     CanonicalName, CrateName, DependencyAlias, DependencyKind, FeatureName, PartialVersion, PublishMetadata,
     Sha256, Timestamp, Version, VersionReq,
@@ -58,7 +58,7 @@ pub struct IndexDependency {
     #[serde(default, deserialize_with = "null_as_default")]
     pub optional: bool,
     /// Whether its default features are on.
-    #[serde(default = "yes")]
+    #[serde(default = "yes", deserialize_with = "null_as_yes")]
     pub default_features: bool,
     /// The platform it is for.
     #[serde(default)]
@@ -186,7 +186,7 @@ mod tests {
     fn reads_what_it_writes_and_what_others_write() {
         let own = line(r#"{"name":"a","vers":"1.0.0","deps":[{"name":"b","version_req":"*"}]}"#);
         assert_eq!(serde_json::from_str::<IndexLine>(&own.to_json()).unwrap(), own);
-        let sparse = r#"{"name":"a","vers":"1.0.0","deps":[{"name":"b","req":"^1","kind":null}],"cksum":
+        let sparse = r#"{"name":"a","vers":"1.0.0","deps":[{"name":"b","req":"^1","kind":null,"default_features":null}],"cksum":
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","features":null,"yanked":null,"new":1}"#;
         let read: IndexLine = serde_json::from_str(sparse).unwrap();
         assert!(read.deps[0].default_features && !read.yanked);

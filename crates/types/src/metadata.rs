@@ -1,6 +1,6 @@
 //! The JSON that cargo sends with a publish (the Cargo book, "Web API: Publish").
 
-use crate::dependency::{null_as_default, yes};
+use crate::dependency::{null_as_default, null_as_yes, yes};
 use crate::{
     CrateName, DependencyAlias, DependencyKind, FeatureName, FrameLimits, IndexDependency, PartialVersion,
     Version, VersionReq,
@@ -77,7 +77,7 @@ pub struct MetadataDependency {
     #[serde(default, deserialize_with = "null_as_default")]
     pub optional: bool,
     /// Whether its default features are on.
-    #[serde(default = "yes")]
+    #[serde(default = "yes", deserialize_with = "null_as_yes")]
     pub default_features: bool,
     /// The platform it is for: a triple or a `cfg(…)`.
     #[serde(default)]
@@ -181,6 +181,17 @@ mod tests {
                 "categories":null,"license":null,"new_field":{"x":[1]}}"#,
         );
         assert_eq!(least, nulls.unwrap());
+        let with = |dependency: &str| {
+            let json = format!(r#"{{"name":"a","vers":"1.0.0","deps":[{{{dependency}}}]}}"#);
+            PublishMetadata::parse(json.as_bytes()).unwrap()
+        };
+        let least = with(r#""name":"b","version_req":"^1""#);
+        let nulls = with(
+            r#""name":"b","version_req":"^1","features":null,"optional":null,"default_features":null,"target":null,
+            "kind":null,"registry":null,"explicit_name_in_toml":null,"artifact":null,"bindep_target":null,"lib":null"#,
+        );
+        assert_eq!(least, nulls);
+        assert!(least.deps[0].default_features);
     }
 
     #[test]
