@@ -4,7 +4,9 @@
 use crate::error::printable;
 use crate::features::Value;
 use crate::{PackageError, dependency};
-use holdfast_types::{DependencyKind, MetadataDependency, PublishMetadata, crates_io_index};
+use holdfast_types::{
+    DependencyKind, DependencyTarget, MetadataDependency, PublishMetadata, RegistryIndex, crates_io_index,
+};
 use std::collections::BTreeSet;
 
 /// Compares the two. `packaged` takes over from `sent` how dependencies are spelled (their targets, and which
@@ -44,7 +46,11 @@ fn same<T: PartialEq + ToString>(
 type Place<'t> = (&'t str, DependencyKind, Option<String>);
 
 fn place(dependency: &MetadataDependency) -> Place<'_> {
-    (dependency.alias(), dependency.kind, dependency.target.as_deref().map(normal_target))
+    (
+        dependency.alias(),
+        dependency.kind,
+        dependency.target.as_ref().map(|target| normal_target(target.as_str())),
+    )
 }
 
 /// In order of place; requirements make the order of equal places (`cfg(a)`, `cfg( a )`) the same.
@@ -105,7 +111,7 @@ fn dependency_agrees(
     own_index: &str,
     warnings: &mut Vec<String>,
 ) -> Result<MetadataDependency, PackageError> {
-    let place = key(sent.alias(), sent.kind, sent.target.as_deref());
+    let place = key(sent.alias(), sent.kind, sent.target.as_ref().map(DependencyTarget::as_str));
     let what = |field: &str| format!("{place}.{field}");
     same(&what("package"), Some(&sent.name), Some(&packaged.name))?;
     same(&what("version"), Some(&sent.version_req), Some(&packaged.version_req))?;
@@ -116,25 +122,25 @@ fn dependency_agrees(
     same(&what("artifact"), artifact(sent).as_ref(), artifact(packaged).as_ref())?;
     same(&what("target"), sent.bindep_target.as_ref(), packaged.bindep_target.as_ref())?;
     same(&what("lib"), Some(&sent.lib), Some(&packaged.lib))?;
-    let registry = sent.registry.clone().filter(|index| index != own_index);
+    let registry = sent.registry.clone().filter(|index| index.as_str() != own_index);
     match (&registry, &packaged.registry) {
-        (None, Some(elsewhere)) if is_other_address(elsewhere, own_index) => warnings.push(format!(
+        (None, Some(elsewhere)) if is_other_address(elsewhere.as_str(), own_index) => warnings.push(format!(
             "the dependency `{}` names this registry as `{}`, which is `{}` here; use one address everywhere, since Cargo.lock and packages remember it",
             printable(sent.alias()),
-            printable(elsewhere),
+            printable(elsewhere.as_str()),
             printable(own_index),
         )),
         (ours, theirs) => same(
             &what("registry-index"),
-            Some(&in_words(ours.as_deref())),
-            Some(&in_words(theirs.as_deref())),
+            Some(&in_words(ours.as_ref())),
+            Some(&in_words(theirs.as_ref())),
         )?,
     }
     Ok(MetadataDependency { registry, ..sent.clone() })
 }
 
-fn in_words(registry: Option<&str>) -> String {
-    match registry {
+fn in_words(registry: Option<&RegistryIndex>) -> String {
+    match registry.map(RegistryIndex::as_str) {
         None => "this registry".to_owned(),
         Some(index) if index == crates_io_index() => "crates.io".to_owned(),
         Some(index) => index.to_owned(),

@@ -4,7 +4,7 @@
 
 use crate::table::{Section, is_inherited, texts};
 use crate::{Limits, PackageError};
-use holdfast_types::{DependencyKind, MetadataDependency, crates_io_index};
+use holdfast_types::{DependencyKind, DependencyTarget, MetadataDependency, RegistryIndex};
 use toml::{Table, Value};
 
 const SECTIONS: [(DependencyKind, [&str; 2]); 3] = [
@@ -23,7 +23,8 @@ pub(crate) fn read_all(manifest: &Table, own_index: &str) -> Result<Vec<Metadata
         for target in targets.keys() {
             let place = section.key(target);
             let table = section.table(target)?.expect("the key is in the table");
-            read_sections(Section::new(table, &place), Some(target), own_index, &mut all)?;
+            let target = section.parsed(target, target)?;
+            read_sections(Section::new(table, &place), Some(&target), own_index, &mut all)?;
         }
     }
     Ok(all)
@@ -31,7 +32,7 @@ pub(crate) fn read_all(manifest: &Table, own_index: &str) -> Result<Vec<Metadata
 
 fn read_sections(
     section: Section<'_>,
-    target: Option<&str>,
+    target: Option<&DependencyTarget>,
     own_index: &str,
     all: &mut Vec<MetadataDependency>,
 ) -> Result<(), PackageError> {
@@ -63,7 +64,7 @@ pub(crate) fn too_many(found: usize) -> PackageError {
 struct Reader<'a> {
     place: Section<'a>,
     kind: DependencyKind,
-    target: Option<&'a str>,
+    target: Option<&'a DependencyTarget>,
     own_index: &'a str,
 }
 
@@ -102,7 +103,7 @@ impl Reader<'_> {
             features: section.texts("features")?,
             optional,
             default_features,
-            target: self.target.map(str::to_owned),
+            target: self.target.cloned(),
             kind: self.kind,
             registry: self.registry(section, alias)?,
             explicit_name_in_toml: package.map(|_| self.place.parsed(alias, alias)).transpose()?,
@@ -112,15 +113,15 @@ impl Reader<'_> {
         }))
     }
 
-    fn registry(&self, section: Section<'_>, alias: &str) -> Result<Option<String>, PackageError> {
+    fn registry(&self, section: Section<'_>, alias: &str) -> Result<Option<RegistryIndex>, PackageError> {
         match section.text("registry-index")? {
             Some(index) if index == self.own_index => Ok(None),
-            Some(index) => Ok(Some(index.to_owned())),
+            Some(index) => section.parsed("registry-index", index).map(Some),
             None if section.get("registry").is_some() => Err(PackageError::Dependency {
                 name: crate::error::printable(alias),
                 fault: "names its registry, not the address of its index; make the .crate file with `cargo package`, which fills it in",
             }),
-            None => Ok(Some(crates_io_index().to_owned())),
+            None => Ok(Some(RegistryIndex::crates_io())),
         }
     }
 }

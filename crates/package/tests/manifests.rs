@@ -3,7 +3,7 @@
 
 use holdfast_package::testing::{CrateBuilder, Dependency, OWN_INDEX};
 use holdfast_package::{Limits, Package, PackageError, RequiredFields, read, verify};
-use holdfast_types::{DependencyKind, PublishMetadata, crates_io_index};
+use holdfast_types::{DependencyKind, PublishMetadata, RegistryIndex, crates_io_index};
 use serde_json::json;
 
 const ELSEWHERE: &str = "sparse+https://crates.example/index/";
@@ -89,11 +89,11 @@ fn everything_comes_out() {
     let mut reordered = sent.clone();
     reordered.deps.reverse();
     for dependency in &mut reordered.deps {
-        dependency.registry.get_or_insert_with(|| OWN_INDEX.to_owned());
+        dependency.registry.get_or_insert_with(|| OWN_INDEX.parse().unwrap());
         dependency.features.reverse();
     }
     let again = verify(&*packed, &Limits::default(), &reordered, &RequiredFields::default(), OWN_INDEX);
-    assert_eq!(again.unwrap().metadata.deps[0].registry.as_deref(), Some(crates_io_index()));
+    assert_eq!(again.unwrap().metadata.deps[0].registry, Some(RegistryIndex::crates_io()));
 }
 
 #[test]
@@ -166,6 +166,8 @@ fn manifests_that_are_not() {
         ("no requirement", with("[dependencies]\nbar = { path = \"../bar\" }")),
         ("git", with("[dependencies]\nbar = { version = \"1\", git = \"https://x\" }")),
         ("registry by name", with("[dependencies]\nbar = { version = \"1\", registry = \"main\" }")),
+        ("platform", with("[target.'cfg(windows'.dependencies]\nbar = \"1\"")),
+        ("registry", with("[dependencies]\nbar = { version = \"1\", registry-index = \"javascript:x\" }")),
         ("bad requirement", with("[target.'cfg(unix)'.dependencies]\nbar = \"one\"")),
         ("bad dependency", with("[build-dependencies]\nbar = 1")),
         ("bad alias", with("[dependencies]\n\"b a\" = { version = \"1\", package = \"bar\" }")),

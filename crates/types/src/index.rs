@@ -60,7 +60,8 @@ pub struct IndexDependency {
     /// Whether its default features are on.
     #[serde(default = "yes", deserialize_with = "null_as_yes")]
     pub default_features: bool,
-    /// The platform it is for.
+    /// The platform it is for. A text here and for the registry, since lines that were written before these were
+    /// checked must still be read.
     #[serde(default)]
     pub target: Option<String>,
     /// Its section.
@@ -190,6 +191,9 @@ mod tests {
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","features":null,"yanked":null,"new":1}"#;
         let read: IndexLine = serde_json::from_str(sparse).unwrap();
         assert!(read.deps[0].default_features && !read.yanked);
+        // Written before platforms and registries were checked.
+        let old = own.to_json().replace(r#""target":null"#, r#""target":"cfg(windows","registry":"x""#);
+        assert_eq!(serde_json::from_str::<IndexLine>(&old).unwrap().deps[0].registry.as_deref(), Some("x"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod metadata;
 mod name;
 mod password;
 mod principal;
+mod source;
 mod timestamp;
 mod token;
 mod trust;
@@ -29,6 +30,7 @@ pub use metadata::{MetadataDependency, MetadataError, PublishMetadata};
 pub use name::{CanonicalName, CrateName, DependencyAlias, FeatureName, NameError, RegistryName};
 pub use password::{Password, PasswordError};
 pub use principal::{Login, Principal, PrincipalError, TeamName};
+pub use source::{DependencyTarget, DependencyTargetError, RegistryIndex, RegistryIndexError};
 pub use timestamp::{Day, Timestamp, TimestampError};
 pub use token::{
     CratePattern, Endpoint, ScopeError, Scopes, SecretError, TokenId, TokenIdError, TokenSecret,

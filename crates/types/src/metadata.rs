@@ -2,8 +2,8 @@
 
 use crate::dependency::{null_as_default, null_as_yes, yes};
 use crate::{
-    CrateName, DependencyAlias, DependencyKind, FeatureName, FrameLimits, IndexDependency, PartialVersion,
-    Version, VersionReq,
+    CrateName, DependencyAlias, DependencyKind, DependencyTarget, FeatureName, FrameLimits, IndexDependency,
+    PartialVersion, RegistryIndex, Version, VersionReq,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -81,13 +81,13 @@ pub struct MetadataDependency {
     pub default_features: bool,
     /// The platform it is for: a triple or a `cfg(…)`.
     #[serde(default)]
-    pub target: Option<String>,
+    pub target: Option<DependencyTarget>,
     /// Its section.
     #[serde(default)]
     pub kind: DependencyKind,
     /// The index of another registry; `None` is the registry published to.
     #[serde(default)]
-    pub registry: Option<String>,
+    pub registry: Option<RegistryIndex>,
     /// The alias, when it is renamed.
     #[serde(default)]
     pub explicit_name_in_toml: Option<DependencyAlias>,
@@ -117,9 +117,9 @@ impl MetadataDependency {
             features: self.features.clone(),
             optional: self.optional,
             default_features: self.default_features,
-            target: self.target.clone(),
+            target: self.target.clone().map(String::from),
             kind: self.kind,
-            registry: self.registry.clone(),
+            registry: self.registry.clone().map(String::from),
             package: renamed.map(|_| self.name.clone()),
             public: None,
             artifact: self.artifact.clone(),
@@ -218,6 +218,9 @@ mod tests {
             br#"{"name":"a","vers":"1.0.0","features":{"a b":[]}}"#,
             br#"{"name":"a","vers":"1.0.0","rust_version":">=1"}"#,
             br#"{"name":"a","vers":"1.0.0"} trailing"#,
+            br#"{"name":"a","vers":"1.0.0","deps":[{"name":"b","version_req":"*","target":"cfg(windows"}]}"#,
+            br#"{"name":"a","vers":"1.0.0","deps":[{"name":"b","version_req":"*","registry":"not a url"}]}"#,
+            br#"{"name":"a","vers":"1.0.0","deps":[{"name":"b","version_req":"*","registry":"javascript:x"}]}"#,
             deep.as_bytes(),
             &large,
         ] {
