@@ -1,6 +1,7 @@
 //! The JSON that cargo sends with a publish (the Cargo book, "Web API: Publish").
 
 use crate::dependency::{null_as_default, null_as_yes, yes};
+use crate::source::beginning;
 use crate::{
     CrateName, DependencyAlias, DependencyKind, DependencyTarget, FeatureName, FrameLimits, IndexDependency,
     PartialVersion, RegistryIndex, Version, VersionReq,
@@ -132,12 +133,44 @@ impl MetadataDependency {
 /// Why publish metadata is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// Not JSON, not the expected shape, or a value that is not valid.
+    /// Not JSON; the parser says where.
     #[error("the publish metadata is not valid: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
+    /// Not the expected shape.
+    #[error("the publish metadata is not valid: {0}")]
+    Shape(String),
+    /// A value that is not valid.
+    #[error("`{field}` is not valid: {reason}")]
+    Value {
+        /// Which value, in the words of `Cargo.toml` where it has a name there.
+        field: String,
+        /// Why.
+        reason: String,
+    },
     /// More bytes than [`FrameLimits`] allows by default.
     #[error("the publish metadata has {0} bytes, the most is {limit}", limit = FrameLimits::METADATA_BYTES)]
     TooLarge(usize),
+}
+
+impl MetadataError {
+    /// Takes the position from what the parser says about a value: cargo wrote the JSON, and its author never saw it.
+    fn new(error: serde_path_to_error::Error<serde_json::Error>) -> MetadataError {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        if !error.is_data() {
+            return MetadataError::Json(error);
+        }
+        let text = error.to_string();
+        let position = format!(" at line {} column {}", error.line(), error.column());
+        let reason = text.strip_suffix(&position).unwrap_or(&text).to_owned();
+        match path.as_str() {
+            "." => MetadataError::Shape(reason),
+            "name" => MetadataError::Value { field: "package.name".to_owned(), reason },
+            "vers" => MetadataError::Value { field: "package.version".to_owned(), reason },
+            "rust_version" => MetadataError::Value { field: "package.rust-version".to_owned(), reason },
+            path => MetadataError::Value { field: beginning(path), reason },
+        }
+    }
 }
 
 impl PublishMetadata {
@@ -146,7 +179,10 @@ impl PublishMetadata {
         if json.len() > FrameLimits::METADATA_BYTES {
             return Err(MetadataError::TooLarge(json.len()));
         }
-        Ok(serde_json::from_slice(json)?)
+        let mut parser = serde_json::Deserializer::from_slice(json);
+        let metadata = serde_path_to_error::deserialize(&mut parser).map_err(MetadataError::new)?;
+        parser.end().map_err(MetadataError::Json)?;
+        Ok(metadata)
     }
 }
 
@@ -199,6 +235,37 @@ mod tests {
         let deep =
             format!(r#"{{"name":"a","vers":"1.0.0","x":{}{}}}"#, "[".repeat(90_000), "]".repeat(90_000));
         assert!(PublishMetadata::parse(deep.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn refusals_name_the_value_and_no_position() {
+        let sentences = [
+            r#"{"name":"std","vers":"1.0.0"}"#,
+            r#"{"name":"a","vers":"1"}"#,
+            r#"{"name":"a","vers":"1.0.0","rust_version":">=1"}"#,
+            r#"{"name":"a","vers":"1.0.0","features":{"a b":[]}}"#,
+            r#"{"name":"a","vers":"1.0.0","description":1}"#,
+            r#"{"name":"a","vers":"1.0.0","deps":[{"name":"b"}]}"#,
+            r#"{"name":"a","vers":"1.0.0","deps":[{"name":"b","version_req":"*","target":"cfg(windows"}]}"#,
+            r#"{"name":"a","vers":"1.0.0","deps":[{"name":"b","version_req":"*","registry":"not a url"}]}"#,
+            r#"{"name":"a"}"#,
+            r#"{"name":"a","vers":}"#,
+            r#"{"name":"a","vers":"1.0.0"} trailing"#,
+        ]
+        .map(|json| PublishMetadata::parse(json.as_bytes()).unwrap_err().to_string());
+        insta::assert_snapshot!(sentences.join("\n"), @r"
+        `package.name` is not valid: the crate name `std` is reserved; choose another one
+        `package.version` is not valid: `1` is not a semantic version like `1.2.3`: unexpected end of input while parsing major version number
+        `package.rust-version` is not valid: the rust-version `>=1` must be a plain version like `1.70` or `1.70.0`
+        `features.a b` is not valid: the feature name `a b` contains ' '; allowed are letters, digits, `_`, `-`, `+` and `.`
+        `description` is not valid: invalid type: integer `1`, expected a string
+        `deps[0]` is not valid: missing field `version_req`
+        `deps[0].target` is not valid: `cfg(windows` is not a platform like `cfg(unix)` or `x86_64-unknown-linux-gnu`
+        `deps[0].registry` is not valid: `not a url` is not the address of a registry's index like `sparse+https://crates.example/index/` or `ssh://git@git.example/index.git`
+        the publish metadata is not valid: missing field `vers`
+        the publish metadata is not valid: expected value at line 1 column 20
+        the publish metadata is not valid: trailing characters at line 1 column 29
+        ");
     }
 
     #[test]

@@ -123,7 +123,7 @@ fn is_index(text: &str) -> bool {
 }
 
 /// Text of unknown origin for a sentence: no control characters, not long.
-fn beginning(text: &str) -> String {
+pub(crate) fn beginning(text: &str) -> String {
     let mut chars = text.chars();
     let mut shown: String = chars.by_ref().take(100).flat_map(char::escape_debug).collect();
     if chars.next().is_some() {

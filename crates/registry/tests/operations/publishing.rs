@@ -128,14 +128,14 @@ async fn names_of_the_language_and_of_devices_are_reserved() {
         told.push(refusal(house.holdfast.publish(&house.alice, &main(), upload).await));
     }
     assert_snapshot!(told.join("\n"), @r"
-    Invalid: the publish metadata is not valid: the crate name `std` is reserved; choose another one at line 1 column 13
-    Invalid: the publish metadata is not valid: the crate name `Nul` is reserved; choose another one at line 1 column 13
-    Invalid: the publish metadata is not valid: the crate name `proc-macro` is reserved; choose another one at line 1 column 20
-    Invalid: the publish metadata is not valid: the crate name `1foo` must start with an ASCII letter at line 1 column 14
-    Invalid: the publish metadata is not valid: the crate name `a b` contains ' '; allowed are ASCII letters, digits, `-` and `_` at line 1 column 13
-    Invalid: the publish metadata is not valid: the crate name `a.b` contains '.'; allowed are ASCII letters, digits, `-` and `_` at line 1 column 13
-    Invalid: the publish metadata is not valid: the crate name is empty at line 1 column 10
-    Invalid: the publish metadata is not valid: the crate name `ſtd` must start with an ASCII letter at line 1 column 14
+    Invalid: `package.name` is not valid: the crate name `std` is reserved; choose another one
+    Invalid: `package.name` is not valid: the crate name `Nul` is reserved; choose another one
+    Invalid: `package.name` is not valid: the crate name `proc-macro` is reserved; choose another one
+    Invalid: `package.name` is not valid: the crate name `1foo` must start with an ASCII letter
+    Invalid: `package.name` is not valid: the crate name `a b` contains ' '; allowed are ASCII letters, digits, `-` and `_`
+    Invalid: `package.name` is not valid: the crate name `a.b` contains '.'; allowed are ASCII letters, digits, `-` and `_`
+    Invalid: `package.name` is not valid: the crate name is empty
+    Invalid: `package.name` is not valid: the crate name `ſtd` must start with an ASCII letter
     ");
     assert_eq!(house.documents().await, "");
     assert_eq!(house.files().await, "");
