@@ -34,12 +34,43 @@ fn same<T: PartialEq + ToString>(
     if sent == packaged {
         return Ok(());
     }
-    let shown = |value: Option<&T>| match value.map(ToString::to_string) {
-        Some(value) if value.is_empty() => "empty".to_owned(),
-        Some(value) => format!("`{}`", printable(&value)),
-        None => "missing".to_owned(),
-    };
-    Err(PackageError::Disagree { what: what.to_owned(), packaged: shown(packaged), sent: shown(sent) })
+    let says = |value: Option<&T>| value.map_or(Says::Nothing, |value| Says::Value(value.to_string()));
+    Err(disagree(what, &says(sent), &says(packaged)))
+}
+
+/// What one of the two says about a key.
+enum Says {
+    /// It has no such key.
+    Nothing,
+    /// It has the key; the value does not matter.
+    Something,
+    /// It has this value.
+    Value(String),
+    /// It has a value that has a name.
+    Words(String),
+}
+
+impl Says {
+    /// The end of a sentence that begins with "it is".
+    fn about(&self, place: &str) -> String {
+        match self {
+            Says::Nothing => format!("not in {place}"),
+            Says::Something => format!("in {place}"),
+            Says::Value(value) if value.is_empty() => format!("empty in {place}"),
+            Says::Value(value) => format!("`{}` in {place}", printable(value)),
+            Says::Words(words) => format!("{words} in {place}"),
+        }
+    }
+}
+
+fn disagree(what: &str, sent: &Says, packaged: &Says) -> PackageError {
+    let (what, sent_says) = (what.to_owned(), sent.about("the publish request"));
+    let packaged_says = packaged.about("the packaged Cargo.toml");
+    match packaged {
+        // What is there comes first.
+        Says::Nothing => PackageError::Disagree { what, one: sent_says, other: packaged_says },
+        _ => PackageError::Disagree { what, one: packaged_says, other: sent_says },
+    }
 }
 
 /// What distinguishes dependencies: a manifest has at most one of each.
@@ -78,19 +109,25 @@ fn dependencies(
             (Some((ours, sent)), Some((theirs, packaged))) if ours == theirs => {
                 agreed.push(dependency_agrees(sent, packaged, own_index, warnings)?);
             }
-            (Some((ours, _)), Some((theirs, _))) if ours < theirs => return Err(one_sided(ours, true)),
-            (_, Some((theirs, _))) => return Err(one_sided(theirs, false)),
-            (Some((ours, _)), None) => return Err(one_sided(ours, true)),
+            (Some((ours, _)), Some((theirs, _))) if ours < theirs => return Err(unpacked(&place_key(ours))),
+            (_, Some((theirs, _))) => return Err(unsent(&place_key(theirs))),
+            (Some((ours, _)), None) => return Err(unpacked(&place_key(ours))),
             (None, None) => {}
         }
     }
     Ok(agreed)
 }
 
-fn one_sided((alias, kind, target): &Place<'_>, is_sent: bool) -> PackageError {
-    let (there, missing) = ("there".to_owned(), "missing".to_owned());
-    let (packaged, sent) = if is_sent { (missing, there) } else { (there, missing) };
-    PackageError::Disagree { what: key(alias, *kind, target.as_deref()), packaged, sent }
+fn unpacked(what: &str) -> PackageError {
+    disagree(what, &Says::Something, &Says::Nothing)
+}
+
+fn unsent(what: &str) -> PackageError {
+    disagree(what, &Says::Nothing, &Says::Something)
+}
+
+fn place_key((alias, kind, target): &Place<'_>) -> String {
+    key(alias, *kind, target.as_deref())
 }
 
 fn key(alias: &str, kind: DependencyKind, target: Option<&str>) -> String {
@@ -130,20 +167,19 @@ fn dependency_agrees(
             printable(elsewhere.as_str()),
             printable(own_index),
         )),
-        (ours, theirs) => same(
-            &what("registry-index"),
-            Some(&in_words(ours.as_ref())),
-            Some(&in_words(theirs.as_ref())),
-        )?,
+        (ours, theirs) if ours != theirs => {
+            return Err(disagree(&what("registry-index"), &in_words(ours.as_ref()), &in_words(theirs.as_ref())));
+        }
+        _ => {}
     }
     Ok(MetadataDependency { registry, ..sent.clone() })
 }
 
-fn in_words(registry: Option<&RegistryIndex>) -> String {
-    match registry.map(RegistryIndex::as_str) {
-        None => "this registry".to_owned(),
-        Some(index) if index == crates_io_index() => "crates.io".to_owned(),
-        Some(index) => index.to_owned(),
+fn in_words(registry: Option<&RegistryIndex>) -> Says {
+    match registry {
+        None => Says::Words("that of this registry".to_owned()),
+        Some(index) if index.as_str() == crates_io_index() => Says::Words("that of crates.io".to_owned()),
+        Some(index) => Says::Value(index.to_string()),
     }
 }
 
@@ -196,12 +232,12 @@ fn features(sent: &PublishMetadata, packaged: &PublishMetadata) -> Result<(), Pa
     };
     let is_packaged = |name| packaged.features.contains_key(name);
     if let Some(name) = sent.features.keys().find(|name| !is_packaged(*name)) {
-        return same(&format!("features.{name}"), Some(&name.as_str()), None);
+        return Err(unpacked(&format!("features.{name}")));
     }
     for (name, values) in &packaged.features {
         let what = format!("features.{name}");
         let Some(sent) = sent.features.get(name) else {
-            return same(&what, None, Some(&listed(values)));
+            return Err(unsent(&what));
         };
         let packaged_values: BTreeSet<&String> = values.iter().collect();
         let sent: Vec<String> =

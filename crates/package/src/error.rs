@@ -190,16 +190,14 @@ pub enum PackageError {
         expected: String,
     },
     /// Cargo.toml and publish metadata differ.
-    #[error(
-        "`{what}` is {packaged} in the packaged Cargo.toml but {sent} in the publish request; publish again with `cargo publish`"
-    )]
+    #[error("`{what}` is {one}, but it is {other}; publish again with `cargo publish`")]
     Disagree {
         /// What differs.
         what: String,
-        /// The one value, in backticks, or "missing".
-        packaged: String,
-        /// The other value.
-        sent: String,
+        /// What one of them says, and which it is.
+        one: String,
+        /// What the other one says.
+        other: String,
     },
     /// A dependency that cannot be resolved.
     #[error("the dependency `{name}` {fault}")]

@@ -184,8 +184,8 @@ async fn what_is_sent_and_what_is_packed_must_agree() {
     assert_snapshot!(told.join("\n"), @r"
     Invalid: the path `foo-1.0.0/Cargo.toml` is not in the folder `bar-1.0.0/`; make the .crate file again with `cargo package`
     Invalid: the path `foo-1.0.0/Cargo.toml` is not in the folder `foo-1.0.1/`; make the .crate file again with `cargo package`
-    Invalid: `features.extra` is missing in the packaged Cargo.toml but `extra` in the publish request; publish again with `cargo publish`
-    Invalid: `package.links` is `z` in the packaged Cargo.toml but missing in the publish request; publish again with `cargo publish`
+    Invalid: `features.extra` is in the publish request, but it is not in the packaged Cargo.toml; publish again with `cargo publish`
+    Invalid: `package.links` is `z` in the packaged Cargo.toml, but it is not in the publish request; publish again with `cargo publish`
     Invalid: the publish metadata is not valid: EOF while parsing an object at line 1 column 1
     ");
     assert_eq!(house.documents().await, "");
