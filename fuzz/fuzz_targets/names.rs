@@ -1,8 +1,9 @@
-//! Names, versions and requirements: what parses is written as it was read.
+//! Names, versions, requirements, platforms and registries: what parses is written as it was read.
 #![no_main]
 
 use holdfast_types::{
-    CanonicalName, CrateName, DependencyAlias, FeatureName, PartialVersion, RegistryName, Version, VersionReq,
+    CanonicalName, CrateName, DependencyAlias, DependencyTarget, FeatureName, PartialVersion, RegistryIndex,
+    RegistryName, Version, VersionReq,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -19,6 +20,12 @@ fuzz_target!(|text: &str| {
     }
     if let Ok(requirement) = text.parse::<VersionReq>() {
         assert_eq!(requirement.to_string().parse::<VersionReq>(), Ok(requirement));
+    }
+    if let Ok(target) = text.parse::<DependencyTarget>() {
+        assert_eq!(target.as_str(), text);
+    }
+    if let Ok(index) = text.parse::<RegistryIndex>() {
+        assert_eq!(index.as_str(), text);
     }
     let _ = text.parse::<DependencyAlias>();
     let _ = text.parse::<FeatureName>();
