@@ -61,6 +61,22 @@ fn crates_are_managed_with_no_server_running() {
 }
 
 #[test]
+fn nothing_that_was_uploaded_reaches_the_terminal_as_it_is() {
+    let (home, cli) = made();
+    let path = home.path().join("alpha-1.0.0.crate");
+    let description = "a\u{1b}[2Jb\nowners: bob";
+    let hostile = CrateBuilder::new("alpha", "1.0.0").field("description", description);
+    fs::write(&path, hostile.package()).unwrap();
+    cli.run_with("crate add main", &[path.to_str().unwrap()]).ok();
+    for line in ["crate list main", "crate show main alpha", "audit", "crate trust main alpha"] {
+        let shown = cli.ok(line);
+        assert!(!shown.contains('\u{1b}') && !shown.contains("\nowners: bob"), "{line}: {shown:?}");
+    }
+    assert!(cli.ok("crate show main alpha").starts_with(r"alpha: a\u{1b}[2Jb\nowners: bob"));
+    assert_eq!(cli.json("crate show main alpha")["description"], description);
+}
+
+#[test]
 fn a_file_that_is_no_crate_is_refused_in_words() {
     let (home, cli) = made();
     let file = home.path().join("noise.crate");

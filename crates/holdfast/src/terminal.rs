@@ -19,8 +19,12 @@ impl<'a> Terminal<'a> {
         Self { out, err }
     }
 
-    /// A result: text, or a [`Table`].
+    /// A result: text, or a [`Table`]. Line breaks stay, other control characters are made visible.
     pub fn line(&mut self, text: impl fmt::Display) -> Result<(), Failure> {
+        self.print(&visible_lines(&text.to_string()))
+    }
+
+    fn print(&mut self, text: &str) -> Result<(), Failure> {
         let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
         written.map_err(|error| match error.kind() {
             ErrorKind::BrokenPipe => Failure::reader_gone(),
@@ -32,7 +36,7 @@ impl<'a> Terminal<'a> {
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(value)
             .map_err(|error| Failure::new(format!("cannot write the result as JSON: {error}")))?;
-        self.line(text)
+        self.print(&text)
     }
 
     /// What went wrong.
@@ -68,6 +72,7 @@ impl<'a> Terminal<'a> {
     }
 
     fn write_note(&mut self, text: &str) {
+        let text = visible_lines(text);
         // There is no third stream on which to report that this one is gone.
         let _ = self.err.write_all(text.as_bytes()).and_then(|()| self.err.flush());
     }
@@ -114,17 +119,29 @@ impl fmt::Display for Table {
     }
 }
 
-/// A cell may hold what a stranger wrote; it must not move the cursor or change colours.
-fn visible(text: &str) -> String {
+/// What a stranger wrote, on one line: it must not move the cursor, change colours, or turn around what stands
+/// beside it.
+pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        if letter.is_control() {
+        if letter.is_control() || turns_around(letter) {
             shown.extend(letter.escape_default());
         } else {
             shown.push(letter);
         }
     }
     shown
+}
+
+/// The same for text whose line breaks are ours.
+fn visible_lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether the letter breaks lines or changes the direction of those around it, without being a control character:
+/// Unicode's separators of lines and paragraphs, its marks, embeddings, overrides and isolates.
+fn turns_around(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -144,6 +161,26 @@ mod tests {
         äöü             publisher  2024
         a\u{1b}[31m\nb  -
         ");
+    }
+
+    #[test]
+    fn what_strangers_wrote_is_shown_and_does_nothing() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut terminal = Terminal::new(&mut out, &mut err);
+        let hostile = "a\u{1b}[2J\r\u{9b}31m\u{202e}b\u{7f}";
+        terminal.line(format!("one\n{hostile}")).unwrap();
+        terminal.json(&hostile).unwrap();
+        terminal.error(hostile);
+        terminal.warning(hostile);
+        terminal.hint(hostile);
+        insta::assert_snapshot!(String::from_utf8(err).unwrap(), @r"
+        error: a\u{1b}[2J\r\u{9b}31m\u{202e}b\u{7f}
+        warning: a\u{1b}[2J\r\u{9b}31m\u{202e}b\u{7f}
+        hint: a\u{1b}[2J\r\u{9b}31m\u{202e}b\u{7f}
+        ");
+        let json = serde_json::to_string(hostile).unwrap();
+        let shown = r"a\u{1b}[2J\r\u{9b}31m\u{202e}b\u{7f}";
+        assert_eq!(String::from_utf8(out).unwrap(), format!("one\n{shown}\n{json}\n"));
     }
 
     struct Closed;

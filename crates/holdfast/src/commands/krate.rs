@@ -14,7 +14,7 @@ use super::{parse, trust};
 use crate::cli::{CrateCommand, CrateSpec, OwnerCommand, VersionArguments};
 use crate::failure::Failure;
 use crate::options::Config;
-use crate::terminal::{Table, Terminal};
+use crate::terminal::{Table, Terminal, visible};
 
 /// Executes `holdfast crate`.
 pub(super) async fn run(
@@ -153,7 +153,7 @@ async fn show(
     terminal.line(format!(
         "{}: {}",
         head.name,
-        head.about.description.as_deref().unwrap_or("no description")
+        head.about.description.as_deref().map_or_else(|| "no description".to_owned(), visible)
     ))?;
     terminal.line(format!("owners: {}; downloads: {}", owners_text(head), description.downloads.total))?;
     if let Some(teams) = &head.restricted_to {
