@@ -19,16 +19,21 @@ use crate::providers;
 pub enum Purpose {
     /// Answer requests: with the search index, which one process may write.
     Serve,
-    /// Carry out one command, beside a running server or without one.
-    Command,
+    /// Carry out one command that changes something, beside a running server or without one. The first one makes
+    /// the storage.
+    Change,
+    /// Carry out one command that only looks at what is there.
+    Look,
 }
 
-/// Opens the database and the storage, creating the data folder when there is none.
+/// Opens the database and the storage, creating the data folder when there is none. Who only looks creates nothing,
+/// and is refused where there is nothing.
 pub async fn open(config: &Config, purpose: Purpose) -> Result<Holdfast, Failure> {
     let problems = access::problems(config);
     if !problems.is_empty() {
         return Err(Failure::of(problems));
     }
+    refuse_in_vain(config, purpose)?;
     make_data_folder(&config.data)?;
     let views = holdfast_engines::Options { views: holdfast_registry::VIEWS };
     let opening = holdfast_engines::open_with(config.database.as_str(), &views);
@@ -39,7 +44,7 @@ pub async fn open(config: &Config, purpose: Purpose) -> Result<Holdfast, Failure
         Blobs::open_with(config.storage.as_str(), options).await.map_err(|error| Failure::because(&error))?;
     let search = match purpose {
         Purpose::Serve => Some(Arc::new(open_search(config)?)),
-        Purpose::Command => None,
+        Purpose::Change | Purpose::Look => None,
     };
     let outside: Arc<dyn Outside> = Arc::new(RealOutside);
     let providers = match (&config.providers, purpose) {
@@ -58,6 +63,34 @@ pub fn bootstrap_token(config: &Config) -> Result<Option<TokenSecret>, Failure> 
     })
 }
 
+/// Refuses what could only look at, or leave behind, nothing. Whether a database on a server is new, its engine knows.
+fn refuse_in_vain(config: &Config, purpose: Purpose) -> Result<(), Failure> {
+    if purpose == Purpose::Serve {
+        return Ok(());
+    }
+    if is_in_memory(config) {
+        return Err(Failure::new(
+            "the database is `memory:`, of which nothing would be left after this command",
+        )
+        .hint("name the database of your server with `--database URL`"));
+    }
+    let Some(file) = config.database.local_path().filter(|_| purpose == Purpose::Look) else { return Ok(()) };
+    // What cannot be told, opening it tells.
+    if file.try_exists().unwrap_or(true) {
+        return Ok(());
+    }
+    let hint = if file == config.data.join("holdfast.db") {
+        "name the data folder of your server with `--data DIR`; `holdfast serve` makes a new one"
+    } else {
+        "name the database of your server with `--database URL`; `holdfast serve` makes a new one"
+    };
+    Err(Failure::new(format!("there is no database `{}`", file.display())).hint(hint))
+}
+
+fn is_in_memory(config: &Config) -> bool {
+    config.database.as_str().starts_with("memory:")
+}
+
 /// Creates the data folder when there is none.
 pub fn make_data_folder(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| {
@@ -67,9 +100,8 @@ pub fn make_data_folder(folder: &Path) -> Result<(), Failure> {
 }
 
 fn open_search(config: &Config) -> Result<SearchIndex, Failure> {
-    let in_memory = config.database.as_str().starts_with("memory:");
     let folder = config.data.join("search");
-    let opened = if in_memory { SearchIndex::memory() } else { SearchIndex::open(&folder) };
+    let opened = if is_in_memory(config) { SearchIndex::memory() } else { SearchIndex::open(&folder) };
     opened.map_err(|error| {
         Failure::because(&error).hint(format!("`{}` can be deleted; it is made anew", folder.display()))
     })

@@ -3,6 +3,7 @@
 mod config;
 mod krate;
 mod moving;
+mod purpose;
 mod registry;
 mod serve;
 mod token;
@@ -15,7 +16,7 @@ use std::fmt::Display;
 use std::fs;
 use std::str::FromStr;
 
-use crate::application::{self, Purpose};
+use crate::application;
 use crate::cli::Command;
 use crate::failure::Failure;
 use crate::options::{self, Config, Environment, Flags, Provenance};
@@ -57,7 +58,7 @@ pub fn run(
 
 /// The commands that work on the storage itself.
 async fn administrate(command: Command, config: &Config, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let holdfast = application::open(config, Purpose::Command).await?;
+    let holdfast = application::open(config, purpose::of(&command)).await?;
     let holdfast = &holdfast;
     let first = holdfast.start(application::bootstrap_token(config)?.as_ref()).await?;
     if let Some(secret) = &first.token {

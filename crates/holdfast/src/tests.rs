@@ -87,6 +87,94 @@ fn costs_of_passwords_go_together() {
     ");
 }
 
+/// What only looks, on whatever storage.
+const LOOKS: &[&str] = &[
+    "fsck",
+    "fsck --hash --json",
+    "gc",
+    "audit",
+    "export HOME/out",
+    "backup HOME/out",
+    "user list",
+    "user invitations",
+    "team list",
+    "team member list core",
+    "token list",
+    "token keys",
+    "registry list",
+    "registry trust main",
+    "crate list main",
+    "crate show main alpha",
+    "crate owner list main alpha",
+    "crate trust main alpha",
+];
+
+#[test]
+fn who_only_looks_makes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let place = home.path().display().to_string();
+    let look = |line: &str, options: &str| {
+        let shown = run(&format!("{line} {options}").replace("HOME", &place), &[]);
+        assert_eq!((shown.exit, shown.out.as_str()), (Exit::Failure, ""), "{line} {options}");
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "{line} {options}");
+        shown.err.replace(&place, "HOME")
+    };
+    for line in LOOKS {
+        assert_eq!(
+            look(line, "--data HOME/data"),
+            "error: there is no database `HOME/data/holdfast.db`\n\
+             hint: name the data folder of your server with `--data DIR`; `holdfast serve` makes a new one\n",
+            "{line}"
+        );
+        let said = look(line, "--data HOME/data --database redb:HOME/other.redb");
+        assert!(
+            said.contains("`HOME/other.redb`\nhint: ") && said.contains("`--database URL`"),
+            "{line}: {said}"
+        );
+    }
+    for line in ["restore --list HOME/nowhere", "restore --list file:HOME/nowhere", "restore HOME/nowhere"] {
+        let said = look(line, "--data HOME/data");
+        assert!(said.starts_with("error: there is no folder `HOME/nowhere` with backups\nhint: "), "{said}");
+    }
+    // Backups can be listed before there is a folder to restore them to.
+    let backups = tempfile::tempdir().unwrap();
+    let listed = run(&format!("restore --list {} --data {place}/data", backups.path().display()), &[]);
+    assert_eq!((listed.exit, listed.err.as_str()), (Exit::Success, ""));
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn who_writes_makes_the_storage() {
+    let home = tempfile::tempdir().unwrap();
+    let options = format!("--data {}", home.path().join("data").display());
+    assert_eq!(run(&format!("user add bob {options}"), &[]).exit, Exit::Success);
+    for line in ["user list", "fsck", "gc", "registry trust main"] {
+        let shown = run(&format!("{line} {options}"), &[]);
+        assert_eq!((shown.exit, shown.err.as_str()), (Exit::Success, ""), "{line}");
+    }
+}
+
+#[test]
+fn nothing_is_done_in_memory_and_forgotten() {
+    let home = tempfile::tempdir().unwrap();
+    let options = format!("--database memory: --data {}", home.path().join("data").display());
+    for line in LOOKS.iter().chain(&["user add bob", "token create --user admin --name x", "restore HOME"]) {
+        let shown =
+            run(&format!("{line} {options}").replace("HOME", &home.path().display().to_string()), &[]);
+        assert_eq!(
+            (shown.exit, shown.out.as_str(), shown.err.as_str()),
+            (
+                Exit::Failure,
+                "",
+                "error: the database is `memory:`, of which nothing would be left after this command\n\
+                 hint: name the database of your server with `--database URL`\n"
+            ),
+            "{line}"
+        );
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "{line}");
+    }
+}
+
 #[test]
 fn exit_codes_tell_usage_from_failure() {
     assert_eq!(run("--version", &[]).exit, Exit::Success);

@@ -34,14 +34,14 @@ pub(super) async fn export(
             let hint = "name a file, or send it on as in `holdfast export - | ssh HOST holdfast import -`";
             return Err(Failure::new("an export is not for reading on a terminal").hint(hint));
         }
-        let holdfast = application::open(config, Purpose::Command).await?;
+        let holdfast = application::open(config, Purpose::Look).await?;
         let work = holdfast.export(&actor, io::stdout(), files, &progress);
         let (_, totals) = watched(&progress, None, work).await?;
         terminal.hint(&format!("exported {}", words(&totals)));
         return Ok(());
     }
     let out = begin_file(file)?;
-    let holdfast = application::open(config, Purpose::Command).await?;
+    let holdfast = application::open(config, Purpose::Look).await?;
     let work = holdfast.export(&actor, out, files, &progress);
     let (out, totals) = watched(&progress, None, work).await?;
     end_file(out, file)?;
@@ -66,7 +66,7 @@ pub(super) async fn import(
         let length = file.metadata().map_err(unreadable)?.len();
         (Box::new(file), Some(length))
     };
-    let holdfast = application::open(config, Purpose::Command).await?;
+    let holdfast = application::open(config, Purpose::Change).await?;
     let (actor, progress) = (Actor::operator(), Progress::default());
     let work = holdfast.import(&actor, input, resume(command.resume), &progress);
     let outcome = watched(&progress, length, work).await;
@@ -79,7 +79,7 @@ pub(super) async fn backup(
     config: &Config,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let holdfast = application::open(config, Purpose::Command).await?;
+    let holdfast = application::open(config, Purpose::Look).await?;
     let (vault, _spool) = open_vault(&command.place, config).await?;
     let (actor, progress) = (Actor::operator(), Progress::default());
     let done = watched(&progress, None, holdfast.backup(&actor, &vault, &progress)).await?;
@@ -134,10 +134,11 @@ pub(super) async fn restore(
     config: &Config,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
+    refuse_absent(&command.place)?;
     if command.list {
         return list(command, config, terminal).await;
     }
-    let holdfast = application::open(config, Purpose::Command).await?;
+    let holdfast = application::open(config, Purpose::Change).await?;
     let (vault, _spool) = open_vault(&command.place, config).await?;
     let (actor, progress) = (Actor::operator(), Progress::default());
     let at = command.at.as_deref();
@@ -147,7 +148,6 @@ pub(super) async fn restore(
 }
 
 async fn list(command: &Restore, config: &Config, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    application::make_data_folder(&config.data)?;
     let (vault, _spool) = open_vault(&command.place, config).await?;
     let backups = vault.list().await?;
     if command.json {
@@ -162,10 +162,29 @@ async fn list(command: &Restore, config: &Config, terminal: &mut Terminal<'_>) -
     terminal.line(table)
 }
 
-/// Opens the place of the backups; the folder is for what waits, and goes with its value.
+/// Refuses a folder that is not there, which opening it would make. What a URL names, its storage knows.
+fn refuse_absent(place: &str) -> Result<(), Failure> {
+    let folder = match place.strip_prefix("file:") {
+        Some(path) => path.strip_prefix("//").unwrap_or(path),
+        None if holdfast_blobs::SCHEMES.iter().any(|scheme| place.starts_with(scheme)) => return Ok(()),
+        None => place,
+    };
+    // What cannot be told, opening it tells.
+    if Path::new(folder).try_exists().unwrap_or(true) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("there is no folder `{folder}` with backups"))
+        .hint("name the place that `holdfast backup` was given"))
+}
+
+/// Opens the place of the backups; the folder is for what waits, and goes with its value. Who lists backups before
+/// there is a data folder does not get one.
 async fn open_vault(place: &str, config: &Config) -> Result<(Vault, TempDir), Failure> {
-    let unusable = |error| Failure::new(format!("cannot write to `{}`: {error}", config.data.display()));
-    let spool = tempfile::Builder::new().prefix("spool-").tempdir_in(&config.data).map_err(unusable)?;
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("spool-");
+    let spool = if config.data.is_dir() { folder.tempdir_in(&config.data) } else { folder.tempdir() };
+    let spool =
+        spool.map_err(|error| Failure::new(format!("cannot make a folder for what has to wait: {error}")))?;
     Ok((Vault::open(place, spool.path().to_owned()).await?, spool))
 }
 

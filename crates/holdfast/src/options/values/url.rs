@@ -21,9 +21,12 @@ impl DatabaseUrl {
         &self.0
     }
 
-    /// The file of an embedded database.
+    /// The file of an embedded database: as its engine reads it, whatever letters are in it.
     pub fn local_path(&self) -> Option<PathBuf> {
-        ["sqlite", "redb"].iter().find_map(|scheme| local_path(&self.0, scheme))
+        match self.0.split_once(':')? {
+            ("sqlite" | "redb", path) => Some(PathBuf::from(path)),
+            _ => None,
+        }
     }
 }
 
@@ -204,7 +207,7 @@ mod tests {
     fn local_paths_are_found() {
         let path = |text: &str| DatabaseUrl::parse(text).and_then(|url| url.local_path());
         assert_eq!(path("sqlite:a/b.db"), Some("a/b.db".into()));
-        assert_eq!(path("sqlite:/a/b.db?mode=ro"), Some("/a/b.db".into()));
+        assert_eq!(path("sqlite:/a/b?c.db"), Some("/a/b?c.db".into()));
         assert_eq!(path("sqlite:///a/b.db"), Some("/a/b.db".into()));
         assert_eq!(path("memory:"), None);
     }
