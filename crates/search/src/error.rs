@@ -4,13 +4,16 @@ use std::io;
 use std::path::PathBuf;
 
 use tantivy::TantivyError;
-use tantivy::directory::error::LockError;
+
+use crate::turn;
 
 /// Why the index could not be opened, changed or searched.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
-    /// Another process is writing to the same folder.
-    #[error("the search index is being written by another process; let one server at a time write to it")]
+    /// Another process is writing to the same folder, for longer than a batch takes.
+    #[error(
+        "the search index is being written by another process, which does not come to an end; see whether it hangs"
+    )]
     Busy,
     /// The folder cannot be used at all, not even for a fresh index.
     #[error("could not use `{}` for the search index; check that it is a writable folder", path.display())]
@@ -27,10 +30,7 @@ pub enum SearchError {
 
 impl From<TantivyError> for SearchError {
     fn from(error: TantivyError) -> Self {
-        match error {
-            TantivyError::LockFailure(LockError::LockBusy, _) => Self::Busy,
-            other => Self::Index(other),
-        }
+        if turn::is_busy(&error) { Self::Busy } else { Self::Index(error) }
     }
 }
 

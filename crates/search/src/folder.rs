@@ -8,6 +8,7 @@ use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy, TantivyError};
 
 use crate::error::SearchError;
 use crate::schema::{cursor_in, schema, tokenizers};
+use crate::turn;
 
 /// An index with the one reader that all searches share.
 pub(crate) struct Opened {
@@ -26,10 +27,13 @@ pub(crate) fn open(folder: &Path) -> Result<Opened, SearchError> {
             Err(error) => tracing::warn!(%error, folder = %folder.display(), "search index is begun anew"),
         }
     }
-    let lock = MmapDirectory::open(folder).map_err(TantivyError::from)?.acquire_lock(&INDEX_WRITER_LOCK);
-    let lock = lock.map_err(TantivyError::from)?;
-    remove_index(folder).map_err(unusable)?;
     let directory = MmapDirectory::open(folder).map_err(TantivyError::from)?;
+    let lock = turn::wait_for(|| Ok(directory.acquire_lock(&INDEX_WRITER_LOCK)?))?;
+    // Whoever had the lock before may have begun the index.
+    if let Ok(opened) = open_existing(folder) {
+        return Ok(opened);
+    }
+    remove_index(folder).map_err(unusable)?;
     let opened = ready(Index::create(directory, schema().0, settings())?)?;
     drop(lock);
     Ok(opened)

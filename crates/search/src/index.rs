@@ -23,7 +23,7 @@ const ONE_MORE_WORD: f32 = 1_000.0;
 
 /// The index of the crates of all registries. Shared by reference between threads.
 ///
-/// Searches never wait for changes. Changes wait for one another.
+/// Searches never wait for changes. Changes wait for one another, also those of other processes.
 pub struct SearchIndex {
     index: Index,
     searchers: Searchers,

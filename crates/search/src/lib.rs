@@ -20,6 +20,7 @@ mod schema;
 mod searchers;
 mod terms;
 mod tokens;
+mod turn;
 mod writing;
 
 pub use document::{Change, Document};

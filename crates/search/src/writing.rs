@@ -6,6 +6,7 @@ use tantivy::{Index, IndexWriter, TantivyError, Term};
 use crate::document::Change;
 use crate::schema::{Fields, identity, payload};
 use crate::searchers::Searchers;
+use crate::turn;
 
 /// What the writer may hold before it starts another segment; the least it accepts.
 const WRITER_BYTES: usize = 15_000_000;
@@ -68,13 +69,14 @@ pub(crate) fn clear(index: &Index, searchers: &Searchers) -> Result<(), TantivyE
     Ok(())
 }
 
+/// The one writer of the folder, after those of other processes.
 fn writer(index: &Index) -> Result<IndexWriter, TantivyError> {
     let options = IndexWriterOptions::builder()
         .num_worker_threads(1)
         .num_merge_threads(1)
         .memory_budget_per_thread(WRITER_BYTES)
         .build();
-    let writer = index.writer_with_options(options)?;
+    let writer = turn::wait_for(|| index.writer_with_options(options.clone()))?;
     writer.set_merge_policy(Box::new(NoMergePolicy));
     Ok(writer)
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use holdfast_search::{Change, Document, SearchError, SearchIndex};
 
@@ -159,19 +160,67 @@ fn a_path_that_is_no_folder_is_refused() {
     assert!(matches!(SearchIndex::open(file.path()), Err(SearchError::Folder { .. })));
 }
 
-#[test]
-fn a_foreign_writer_keeps_us_busy_but_not_blind() {
+/// The lock of another process, given back after a while.
+fn foreign_writer(folder: &Path, work: impl FnOnce(&dyn Fn() -> bool)) {
     use tantivy::directory::{Directory, INDEX_WRITER_LOCK, MmapDirectory};
+    let lock = MmapDirectory::open(folder).unwrap().acquire_lock(&INDEX_WRITER_LOCK).unwrap();
+    let writes = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(300));
+            writes.store(false, Ordering::Release);
+            drop(lock);
+        });
+        work(&|| writes.load(Ordering::Acquire));
+    });
+}
+
+#[test]
+fn a_foreign_writer_is_waited_for_and_blinds_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let index = SearchIndex::open(folder.path()).unwrap();
     upsert(&index, [krate("thing")]);
-    let foreign = MmapDirectory::open(folder.path()).unwrap().acquire_lock(&INDEX_WRITER_LOCK).unwrap();
-    assert!(matches!(index.apply(&[remove("thing")], "2"), Err(SearchError::Busy)));
-    assert_eq!(index.cursor().as_deref(), Some("1"));
-    assert_eq!(names(&SearchIndex::open(folder.path()).unwrap(), &query("")), ["thing"]);
-    drop(foreign);
-    index.apply(&[remove("thing")], "2").unwrap();
+    foreign_writer(folder.path(), |writes| {
+        assert_eq!(names(&SearchIndex::open(folder.path()).unwrap(), &query("")), ["thing"]);
+        assert_eq!(names(&index, &query("")), ["thing"]);
+        assert!(writes(), "searches do not wait");
+        index.apply(&[remove("thing")], "2").unwrap();
+        assert!(!writes(), "changes do");
+    });
+    assert_eq!(index.cursor().as_deref(), Some("2"));
     assert!(index.is_empty());
+    foreign_writer(folder.path(), |_| index.clear().unwrap());
+    assert!(index.needs_rebuild());
+}
+
+#[test]
+fn servers_begin_one_index_together() {
+    let folder = tempfile::tempdir().unwrap();
+    foreign_writer(folder.path(), |writes| {
+        let indexes = std::thread::scope(|scope| {
+            let openings = [0, 1, 2].map(|_| scope.spawn(|| SearchIndex::open(folder.path()).unwrap()));
+            openings.map(|opening| opening.join().unwrap())
+        });
+        assert!(!writes());
+        upsert(&indexes[0], [krate("thing")]);
+        indexes[1].apply(&[], "2").unwrap();
+        assert_eq!(names(&indexes[1], &query("")), ["thing"], "all have the same files");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_may_read_the_folder() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("search");
+    let mode = || fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
+    drop(SearchIndex::open(&folder).unwrap());
+    assert_eq!(mode(), 0o700);
+    // One of an earlier version.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    drop(SearchIndex::open(&folder).unwrap());
+    assert_eq!(mode(), 0o700);
 }
 
 #[test]
