@@ -20,7 +20,7 @@ pub(crate) struct Opened {
 /// Opens the index in a folder. Damage costs the content, not the start of the server.
 pub(crate) fn open(folder: &Path) -> Result<Opened, SearchError> {
     let unusable = |source| SearchError::Folder { path: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(unusable)?;
+    make_private(folder).map_err(unusable)?;
     if folder.join("meta.json").exists() {
         match open_existing(folder) {
             Ok(opened) => return Ok(opened),
@@ -37,6 +37,23 @@ pub(crate) fn open(folder: &Path) -> Result<Opened, SearchError> {
     let opened = ready(Index::create(directory, schema().0, settings())?)?;
     drop(lock);
     Ok(opened)
+}
+
+/// Makes the folder, which only we may look into: words of crates that are hidden stand in its files, and those are
+/// made with whatever mode the index gives them. Some file systems know no modes; they do not keep us from starting.
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        const PRIVATE: u32 = 0o700;
+        if fs::metadata(folder)?.permissions().mode() & 0o777 != PRIVATE
+            && let Err(error) = fs::set_permissions(folder, fs::Permissions::from_mode(PRIVATE))
+        {
+            tracing::warn!(%error, folder = %folder.display(), "search index may be read by other users");
+        }
+    }
+    Ok(())
 }
 
 /// A fresh index in memory.
