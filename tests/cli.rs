@@ -301,7 +301,7 @@ fn fsck_tells_what_is_wrong() {
     fs::write(&blob, damaged).unwrap();
     // The size is right, so only reading it shows the damage.
     cli.ok("fsck");
-    let said = cli.run("fsck --hash").fails();
+    let said = cli.run("fsck --hash").fails().says("1 crate, 1 version, 1 problem");
     assert!(said.output().contains("alpha@1.0.0") && said.output().contains("damaged"), "{}", said.output());
     fs::remove_file(&blob).unwrap();
     let said = cli.run("fsck").fails();

@@ -31,7 +31,8 @@ pub use self::spec::{OptionSpec, Section};
 pub use self::table::{Config, TABLE};
 pub use self::values::{
     ByteSize, DatabaseUrl, IpRange, ListenAddress, LogFilter, LogFormat, MailDomain, OptionShape,
-    OptionValue, PublicUrl, Registration, RequiredField, Secret, Shown, StorageUrl, parse_duration,
+    OptionValue, PositiveSize, PublicUrl, Registration, RequiredField, Secret, Shown, StorageUrl,
+    parse_duration,
 };
 
 use self::file::FileValues;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use holdfast_registry::Progress;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::terminal::counted;
+
 /// How often it is drawn.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -51,7 +53,8 @@ fn line(progress: &Progress, of_bytes: Option<u64>, elapsed: Duration) -> String
         of_bytes.filter(|of_bytes| *of_bytes > 0).map_or_else(String::new, |of_bytes| bar(bytes, of_bytes));
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
     let speed = size(bytes.saturating_mul(1000) / millis);
-    format!("{bar}{documents} documents, {files} files, {}, {speed}/s", size(bytes))
+    let (documents, files) = (counted(documents, "document"), counted(files, "file"));
+    format!("{bar}{documents}, {files}, {}, {speed}/s", size(bytes))
 }
 
 fn bar(bytes: u64, of_bytes: u64) -> String {

@@ -119,6 +119,12 @@ impl fmt::Display for Table {
     }
 }
 
+/// How many there are of what the word names when there is one, as in `1 version` and `2 versions`.
+pub(crate) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// What a stranger wrote, on one line: it must not move the cursor, change colours, or turn around what stands
 /// beside it.
 pub(crate) fn visible(text: &str) -> String {
@@ -148,7 +154,7 @@ fn turns_around(letter: char) -> bool {
 mod tests {
     use std::io::{self, Write};
 
-    use super::{Table, Terminal};
+    use super::{Table, Terminal, counted};
     use crate::failure::Exit;
 
     #[test]
@@ -181,6 +187,12 @@ mod tests {
         let json = serde_json::to_string(hostile).unwrap();
         let shown = r"a\u{1b}[2J\r\u{9b}31m\u{202e}b\u{7f}";
         assert_eq!(String::from_utf8(out).unwrap(), format!("one\n{shown}\n{json}\n"));
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let words = [0_u32, 1, 2, 11].map(|count| counted(count, "version"));
+        assert_eq!(words, ["0 versions", "1 version", "2 versions", "11 versions"]);
     }
 
     struct Closed;

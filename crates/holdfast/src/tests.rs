@@ -176,6 +176,29 @@ fn nothing_is_done_in_memory_and_forgotten() {
 }
 
 #[test]
+fn a_limit_of_nothing_is_found() {
+    for option in ["MAX_CRATE_SIZE", "MAX_UNPACKED_SIZE"] {
+        let check = run("config check", &[(&format!("HOLDFAST_{option}"), "0")]);
+        assert_eq!((check.exit, check.out.as_str()), (Exit::Failure, ""), "{option}");
+        assert!(check.err.contains("expected a size above zero"), "{option}: {}", check.err);
+    }
+}
+
+#[test]
+fn one_crate_is_no_crates() {
+    let home = tempfile::tempdir().unwrap();
+    let options = format!("--data {}", home.path().join("data").display());
+    assert_eq!(run(&format!("user add bob {options}"), &[]).exit, Exit::Success);
+    let removed = home.path().join("data/blobs/00").join("0".repeat(64));
+    std::fs::create_dir_all(removed.parent().unwrap()).unwrap();
+    std::fs::write(removed, "x").unwrap();
+    let check = run(&format!("fsck {options}"), &[]);
+    assert_eq!(check.out, "0 crates, 0 versions, 0 problems\n");
+    let swept = run(&format!("gc {options}"), &[("HOLDFAST_SWEEP_GRACE", "0s")]);
+    assert_eq!(swept.out, "1 file: 1 set aside, 0 put back, 0 deleted (0 bytes)\n");
+}
+
+#[test]
 fn exit_codes_tell_usage_from_failure() {
     assert_eq!(run("--version", &[]).exit, Exit::Success);
     assert_eq!(run("--help", &[]).exit, Exit::Success);

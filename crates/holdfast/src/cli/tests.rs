@@ -127,14 +127,15 @@ fn what_is_wrong_is_named() {
     );
     check_fails("user add ci --keeper core", "--service");
     check_fails("user update alice", "--role <ROLE>");
-    check_fails("user invite --expires 0s", "a duration with a unit");
+    check_fails("user invite --expires soon", "a duration with a unit");
+    check_fails("user invite --expires 0s", "zero is not allowed");
     check_fails("registry role main alice admin", "[possible values: none, reader, publisher, maintainer]");
     check_fails("crate restrict main a --lift --team core", "cannot be used with");
     check_fails("audit --since yesterday", "`2026-01-31T12:00:00Z`");
     check_fails("token create --user alice", "--name <LABEL>");
     check_fails("token create --user a --name b --scope everything", "publish-update");
     check_fails("token create --user a --name b --expires 30", "a duration with a unit");
-    check_fails("token create --user a --name b --expires 0s", "a duration with a unit");
+    check_fails("token create --user a --name b --expires 0s", "zero is not allowed");
     check_fails("registry update main", "--anonymous-read");
     check_fails("registry update main --anonymous-read maybe", "true, false");
     check_fails("registry update main --required-fields licence", "`licence` is not one of `description`");

@@ -89,6 +89,7 @@ impl FromStr for Since {
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Some(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(format!("expected {} or `30d`", Duration::EXPECTED)),
+        Some(_) => Err("zero is not allowed, since it would be over at once".to_owned()),
+        None => Err(format!("expected {} or `30d`", Duration::EXPECTED)),
     }
 }

@@ -14,7 +14,7 @@ use super::{parse, trust};
 use crate::cli::{CrateCommand, CrateSpec, OwnerCommand, VersionArguments};
 use crate::failure::Failure;
 use crate::options::Config;
-use crate::terminal::{Table, Terminal, visible};
+use crate::terminal::{Table, Terminal, counted, visible};
 
 /// Executes `holdfast crate`.
 pub(super) async fn run(
@@ -40,7 +40,7 @@ pub(super) async fn run(
         CrateCommand::Unyank(version) => yank(&version, Yank::No, holdfast, terminal).await,
         CrateCommand::Remove { registry, krate: CrateSpec::Crate(name) } => {
             let removed = holdfast.remove_crate(&actor, &parse(&registry)?, &parse(&name)?).await?;
-            terminal.line(format!("removed `{name}`: {removed} versions"))
+            terminal.line(format!("removed `{name}`: {}", counted(removed, "version")))
         }
         CrateCommand::Remove { registry, krate: CrateSpec::Version(spec) } => {
             let (name, version) = (parse(&spec.krate)?, parse(&spec.version)?);

@@ -13,7 +13,7 @@ use crate::cli::{Backup, Export, Import, Restore};
 use crate::failure::Failure;
 use crate::options::Config;
 use crate::progress::{size, watched};
-use crate::terminal::{Table, Terminal};
+use crate::terminal::{Table, Terminal, counted};
 
 /// Executes `holdfast export`.
 pub(super) async fn export(
@@ -110,11 +110,11 @@ pub(super) async fn backup(
         }));
     }
     terminal.line(format!(
-        "made the backup of `{}`: {} documents in {}; {} new files ({}), {} were there",
+        "made the backup of `{}`: {} in {}; {} ({}), {} there already",
         done.made_at,
-        done.totals.documents,
+        counted(done.totals.documents, "document"),
         size(done.record_bytes),
-        done.copied_files,
+        counted(done.copied_files, "new file"),
         size(done.copied_bytes),
         done.present_files
     ))?;
@@ -123,7 +123,7 @@ pub(super) async fn backup(
     }
     if let Some(pruned) = pruned {
         let (aside, gone) = (pruned.condemned, pruned.purged);
-        terminal.line(format!("{aside} files that no backup needs were set aside, {gone} deleted"))?;
+        terminal.line(format!("of the files that no backup needs, {aside} set aside, {gone} deleted"))?;
     }
     Ok(())
 }
@@ -225,8 +225,8 @@ async fn tell_imported(
     }
     terminal.line(format!("{verb} {} as of `{made_at}`", words(&totals)))?;
     if skipped_documents + skipped_files > 0 {
-        terminal
-            .line(format!("{skipped_documents} documents and {skipped_files} files were there already"))?;
+        let documents = counted(skipped_documents, "document");
+        terminal.line(format!("there already: {documents} and {}", counted(skipped_files, "file")))?;
     }
     Ok(())
 }
@@ -254,7 +254,13 @@ fn is_standard(file: &Path) -> bool {
 
 fn words(totals: &Totals) -> String {
     let Totals { documents, counters, files, file_bytes } = totals;
-    format!("{documents} documents, {counters} counters and {files} files ({})", size(*file_bytes))
+    format!(
+        "{}, {} and {} ({})",
+        counted(*documents, "document"),
+        counted(*counters, "counter"),
+        counted(*files, "file"),
+        size(*file_bytes)
+    )
 }
 
 /// A file that gets its name when it is complete. Only its owner may read it: it tells who may do what.

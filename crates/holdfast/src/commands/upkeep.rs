@@ -8,7 +8,7 @@ use super::parse;
 use crate::cli::{Audit, Fsck, Gc, Since};
 use crate::failure::{Failure, Problem};
 use crate::options::Config;
-use crate::terminal::{Table, Terminal};
+use crate::terminal::{Table, Terminal, counted};
 
 /// Executes `holdfast fsck`; fails when something is wrong.
 pub(super) async fn fsck(
@@ -22,9 +22,12 @@ pub(super) async fn fsck(
         let (crates, versions) = (findings.crates, findings.versions);
         terminal.json(&json!({"crates": crates, "versions": versions, "problems": findings.problems}))?;
     } else {
-        let problems = findings.problems.len();
-        let (crates, versions) = (findings.crates, findings.versions);
-        terminal.line(format!("{crates} crates, {versions} versions, {problems} problems"))?;
+        terminal.line(format!(
+            "{}, {}, {}",
+            counted(findings.crates, "crate"),
+            counted(findings.versions, "version"),
+            counted(findings.problems.len(), "problem")
+        ))?;
     }
     if findings.problems.is_empty() {
         return Ok(());
@@ -51,8 +54,12 @@ pub(super) async fn gc(
         }));
     }
     terminal.line(format!(
-        "{} files: {} set aside, {} put back, {} deleted ({} bytes)",
-        swept.seen, swept.condemned, swept.restored, swept.purged, swept.purged_bytes
+        "{}: {} set aside, {} put back, {} deleted ({})",
+        counted(swept.seen, "file"),
+        swept.condemned,
+        swept.restored,
+        swept.purged,
+        counted(swept.purged_bytes, "byte")
     ))
 }
 

@@ -10,8 +10,8 @@ use holdfast_types::IssuerPattern;
 use super::resolve::Resolver;
 use super::spec::{OptionSpec, Section};
 use super::values::{
-    ByteSize, DatabaseUrl, IpRange, ListenAddress, LogFilter, LogFormat, MailDomain, PublicUrl, Registration,
-    RequiredField, Secret, StorageUrl,
+    ByteSize, DatabaseUrl, IpRange, ListenAddress, LogFilter, LogFormat, MailDomain, PositiveSize, PublicUrl,
+    Registration, RequiredField, Secret, StorageUrl,
 };
 
 /// Turns lines of `/// help`, `field: type => spec;` into [`Config`], [`TABLE`] and `Config::resolve`.
@@ -87,11 +87,11 @@ options! {
         OptionSpec::new(Section::Network, "max-connections", "COUNT").default("4096");
 
     /// Largest `.crate` file that can be published.
-    max_crate_size: ByteSize =>
+    max_crate_size: PositiveSize =>
         OptionSpec::new(Section::Publishing, "max-crate-size", "SIZE").default("10MiB");
 
     /// Most bytes that the files of one crate may have when unpacked.
-    max_unpacked_size: ByteSize =>
+    max_unpacked_size: PositiveSize =>
         OptionSpec::new(Section::Publishing, "max-unpacked-size", "SIZE").default("512MiB");
 
     /// Most files and folders in one crate.

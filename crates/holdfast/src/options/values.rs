@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use self::address::{IpRange, ListenAddress};
 pub use self::choice::{LogFormat, Registration};
 pub use self::duration::parse_duration;
-pub use self::size::ByteSize;
+pub use self::size::{ByteSize, PositiveSize};
 pub use self::text::{LogFilter, MailDomain, Secret};
 pub use self::url::{DatabaseUrl, PublicUrl, StorageUrl};
 pub use holdfast_package::RequiredField;

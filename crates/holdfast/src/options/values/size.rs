@@ -25,6 +25,30 @@ impl ByteSize {
     }
 }
 
+/// A number of bytes that is not zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PositiveSize(ByteSize);
+
+impl PositiveSize {
+    /// The number.
+    pub fn bytes(self) -> u64 {
+        self.0.bytes()
+    }
+}
+
+impl OptionValue for PositiveSize {
+    const EXPECTED: &'static str =
+        "a size above zero in bytes such as `10485760`, or with a unit such as `10MiB` or `20MB`";
+
+    fn parse(text: &str) -> Option<Self> {
+        ByteSize::parse(text).filter(|size| size.bytes() > 0).map(Self)
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
+    }
+}
+
 impl OptionValue for ByteSize {
     const EXPECTED: &'static str =
         "a size in bytes such as `10485760`, or with a unit such as `10MiB` or `20MB`";
@@ -50,7 +74,7 @@ impl OptionValue for ByteSize {
 
 #[cfg(test)]
 mod tests {
-    use super::{ByteSize, OptionValue};
+    use super::{ByteSize, OptionValue, PositiveSize};
 
     #[track_caller]
     fn check(text: &str, expected: Option<(u64, &str)>) {
@@ -78,6 +102,17 @@ mod tests {
     fn refuses_what_is_no_size() {
         for text in ["", "MiB", "-1", "1.5MiB", "10 potatoes", "18446744073709551616", "99999999TiB"] {
             check(text, None);
+        }
+    }
+
+    #[test]
+    fn a_limit_of_nothing_is_none() {
+        assert_eq!(
+            PositiveSize::parse("20MB").map(|size| (size.bytes(), size.show())),
+            Some((20_000_000, "20MB".into()))
+        );
+        for text in ["0", "0MiB", "00", "-1", ""] {
+            assert_eq!(PositiveSize::parse(text), None, "for {text:?}");
         }
     }
 }
