@@ -65,3 +65,18 @@ fn nothing_is_needed_but_the_binary() {
     server.anonymous().get("/r/main/index/config.json").expect_status(401);
     assert!(server.data().join("holdfast.db").is_file() && server.data().join("blobs").is_dir());
 }
+
+#[test]
+fn servers_on_one_folder_start_without_a_fault() {
+    let first = Server::start();
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        first.publish("alpha", version);
+    }
+    let another = || Server::builder().data(first.data()).token(first.token()).start();
+    let others: Vec<Server> = (0..3).map(|_| another()).collect();
+    others[0].publish("beta", "1.0.0");
+    for server in others.iter().chain([&first]) {
+        server.wait_until_searchable(2);
+        assert!(!server.log().contains("ERROR"), "{}", server.log());
+    }
+}
