@@ -123,18 +123,23 @@ fn is_private(actor: &Actor) -> bool {
 
 /// The crate whose index file is at a path: its name in lower case, after folders that follow from the name.
 fn crate_of(path: &str) -> Option<CrateName> {
-    let (start, fits): (usize, fn(&[u8], &[u8]) -> bool) = match path.as_bytes() {
-        [b'1', b'/', ..] => (2, |_, name| name.len() == 1),
-        [b'2', b'/', ..] => (2, |_, name| name.len() == 2),
-        [b'3', b'/', _, b'/', ..] => (4, |folders, name| name.len() == 3 && folders[2] == name[0]),
-        [_, _, b'/', _, _, b'/', ..] => {
-            (6, |folders, name| name.len() > 3 && folders[..2] == name[..2] && folders[3..5] == name[2..4])
-        }
+    let start = match path.as_bytes() {
+        [b'1' | b'2', b'/', ..] => 2,
+        [b'3', b'/', _, b'/', ..] => 4,
+        [_, _, b'/', _, _, b'/', ..] => 6,
         _ => return None,
     };
     let (folders, name) = path.split_at_checked(start)?;
+    let folders = folders.as_bytes();
+    let fits = match name.as_bytes() {
+        [] => false,
+        [_] => folders == b"1/",
+        [_, _] => folders == b"2/",
+        [first, _, _] => folders == [b'3', b'/', *first, b'/'],
+        [a, b, c, d, ..] => folders == [*a, *b, b'/', *c, *d, b'/'],
+    };
     let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
-    if is_lower && fits(folders.as_bytes(), name.as_bytes()) { name.parse().ok() } else { None }
+    if fits && is_lower { name.parse().ok() } else { None }
 }
 
 /// Absence is always 404 and always text. Git clients get a word on what to do.

@@ -59,13 +59,13 @@ impl Check<'_> {
         let versions = scan_all::<Version>(self.store, &part).await?;
         let live: Vec<&Version> = versions.iter().map(|(_, v)| v).filter(|v| v.removed.is_none()).collect();
         if live.len() != head.version_count as usize {
-            tell(format!("`{name}` counts {} versions and has {}", head.version_count, live.len()));
+            tell(format!("`{name}` in `{registry}` has {} of {} versions", live.len(), head.version_count));
         }
         let best = live.iter().max_by_key(|v| (!v.line.yanked, v.line.vers.rank()));
         if best.map(|v| &v.line.vers) != head.max_version.as_ref()
             || best.is_some_and(|v| v.line.yanked) != head.max_yanked
         {
-            tell(format!("`{name}` does not show its newest version"));
+            tell(format!("`{name}` in `{registry}` does not show its newest version"));
         }
         for version in live {
             self.findings.versions += 1;
@@ -81,12 +81,12 @@ impl Check<'_> {
     }
 
     async fn file(&self, version: &Version) -> Result<Option<String>> {
-        let place = format!("{}@{}", version.line.name, version.line.vers);
+        let place = format!("`{}@{}` in `{}`", version.line.name, version.line.vers, version.registry);
         let sha256: Sha256 = version.line.cksum;
         let size = self.blobs.size(&sha256).await?;
-        let Some(size) = size else { return Ok(Some(format!("the file of `{place}` is missing"))) };
+        let Some(size) = size else { return Ok(Some(format!("the file of {place} is missing"))) };
         if size != version.size_bytes {
-            return Ok(Some(format!("the file of `{place}` has {size} bytes, not {}", version.size_bytes)));
+            return Ok(Some(format!("the file of {place} has {size} bytes, not {}", version.size_bytes)));
         }
         if self.depth == Depth::Sizes {
             return Ok(None);
@@ -94,9 +94,9 @@ impl Check<'_> {
         match self.blobs.verify(&sha256).await {
             Ok(Verdict::Intact { .. }) => Ok(None),
             Ok(Verdict::Corrupt { actual, .. }) => {
-                Ok(Some(format!("the file of `{place}` is damaged: its digest is {actual}, not {sha256}")))
+                Ok(Some(format!("the file of {place} is damaged: its digest is {actual}, not {sha256}")))
             }
-            Err(BlobError::NotFound(_)) => Ok(Some(format!("the file of `{place}` is missing"))),
+            Err(BlobError::NotFound(_)) => Ok(Some(format!("the file of {place} is missing"))),
             Err(error) => Err(error.into()),
         }
     }

@@ -79,7 +79,7 @@ async fn a_missing_file_is_found() {
     house.blobs.condemn(&sha256, SystemTime::UNIX_EPOCH + Duration::from_hours(3_000_000)).await.unwrap();
     assert_eq!(house.problems().await, "", "a condemned file is still there");
     house.blobs.purge(&sha256).await.unwrap();
-    assert_snapshot!(house.problems().await, @"the file of `foo@1.0.0` is missing");
+    assert_snapshot!(house.problems().await, @"the file of `foo@1.0.0` in `main` is missing");
 }
 
 #[tokio::test]
@@ -98,27 +98,27 @@ async fn a_file_of_another_size_or_digest_is_found() {
     let sizes = house.holdfast.fsck(&house.root, Depth::Sizes).await.unwrap();
     assert_eq!(sizes.problems, Vec::<String>::new(), "its size is right");
     let damaged = house.problems().await.replace(&Sha256::of(&bytes).to_string(), "<damaged>");
-    assert_snapshot!(damaged, @"the file of `foo@1.0.0` is damaged: its digest is <damaged>, not <foo@1.0.0>");
+    assert_snapshot!(damaged, @"the file of `foo@1.0.0` in `main` is damaged: its digest is <damaged>, not <foo@1.0.0>");
     std::fs::write(&path, &bytes[..100]).unwrap();
     let size = format!("not {}", bytes.len());
-    assert_snapshot!(house.problems().await.replace(&size, "not <size>"), @"the file of `foo@1.0.0` has 100 bytes, not <size>");
+    assert_snapshot!(house.problems().await.replace(&size, "not <size>"), @"the file of `foo@1.0.0` in `main` has 100 bytes, not <size>");
 }
 
 #[tokio::test]
 async fn heads_that_do_not_fit_their_versions_are_found() {
     let house = furnished().await;
     bend::<CrateHead>(&house, &head_key(), |head| head.version_count = 3).await;
-    assert_snapshot!(house.problems().await, @"`foo` counts 3 versions and has 2");
+    assert_snapshot!(house.problems().await, @"`foo` in `main` has 2 of 3 versions");
     let house = furnished().await;
     bend::<CrateHead>(&house, &head_key(), |head| head.max_version = Some(v("1.0.0"))).await;
-    assert_snapshot!(house.problems().await, @"`foo` does not show its newest version");
+    assert_snapshot!(house.problems().await, @"`foo` in `main` does not show its newest version");
     let house = furnished().await;
     bend::<CrateHead>(&house, &head_key(), |head| head.max_yanked = true).await;
-    assert_snapshot!(house.problems().await, @"`foo` does not show its newest version");
+    assert_snapshot!(house.problems().await, @"`foo` in `main` does not show its newest version");
     let house = furnished().await;
     bend::<Version>(&house, &version_key(), |version| version.size_bytes = 1).await;
     let size = foo().package().len().to_string();
-    assert_snapshot!(house.problems().await.replace(&size, "<size>"), @"the file of `foo@1.0.0` has <size> bytes, not 1");
+    assert_snapshot!(house.problems().await.replace(&size, "<size>"), @"the file of `foo@1.0.0` in `main` has <size> bytes, not 1");
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn what_cannot_be_read_is_found_and_does_not_hide_the_rest() {
     bend::<CrateHead>(&house, &CrateHead::key_of(&main(), &v("zoo")), |head| head.version_count = 9).await;
     assert_snapshot!(house.problems().await, @r"
     `version/main/bar 1.0.0` cannot be read: missing field `registry` at line 1 column 7
-    `zoo` counts 9 versions and has 1
+    `zoo` in `main` has 1 of 9 versions
     ");
     let house = furnished().await;
     write(&house, "crate/main", "foo", Op::Put("nonsense".to_owned())).await;
@@ -190,7 +190,7 @@ async fn what_cannot_be_read_is_found_and_does_not_hide_the_rest() {
     }
     bend::<CrateHead>(&house, &head_key(), |head| head.version_count = 3).await;
     assert_snapshot!(house.problems().await, @r"
-    `foo` counts 3 versions and has 2
+    `foo` in `main` has 2 of 3 versions
     `user alice` cannot be read: missing field `login` at line 1 column 7
     `team core` cannot be read: missing field `name` at line 1 column 7
     `registry main` cannot be read: missing field `name` at line 1 column 7

@@ -96,9 +96,11 @@ impl<'a> Fields<'a> {
                 &mut fields.accept_encoding
             } else if is("range") {
                 &mut fields.range
-            } else if is("content-length") || is("transfer-encoding") || is("expect") {
-                return None;
-            } else if is("connection") && says_close(header.value) {
+            } else if is("content-length")
+                || is("transfer-encoding")
+                || is("expect")
+                || (is("connection") && says_close(header.value))
+            {
                 return None;
             } else {
                 continue;
