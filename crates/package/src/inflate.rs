@@ -4,7 +4,8 @@ use crate::{Limits, PackageError};
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, BufReader, Read};
 
-const BUFFER_BYTES: usize = 32 * 1024;
+/// Most packages are small, and buffers cost time to make.
+const BUFFER_BYTES: usize = 8 * 1024;
 
 /// The unpacked bytes of a `.crate` file, counted while they come.
 pub(crate) struct Inflated<R: Read> {

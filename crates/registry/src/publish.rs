@@ -51,12 +51,26 @@ pub enum Published {
     Again,
 }
 
+/// A package that agrees with what was sent, and where it was published to.
+struct Verified {
+    staged: Staged,
+    package: Package,
+    own_index: String,
+}
+
 /// A verified package that is kept and waits for its commit.
 struct Prepared {
     package: Package,
     sha256: Sha256,
     size_bytes: u64,
     own_index: String,
+}
+
+/// A first attempt to commit. What it read before the package was verified guards the commit after that, so nothing
+/// is read twice unless somebody else came first.
+struct Attempt {
+    tx: Tx,
+    found: Found,
 }
 
 /// What a transaction found about the version to be published.
@@ -115,12 +129,12 @@ impl Holdfast {
         let deed = Deed { action: "publish", registry: Some(registry), subject: &subject };
         let own_index = own_index.to_owned();
         let result = async {
-            if let Found::Again =
-                self.look(&mut Tx::new(&self.store), actor, &record, &name, &version, staged.sha256()).await?
-            {
+            let attempt = self.attempt(actor, &record, &name, &version, staged.sha256()).await?;
+            if let Found::Again = attempt.found {
                 return Ok(Receipt { name, version, warnings: package.warnings, outcome: Published::Again });
             }
-            self.keep_and_commit(actor, deed, &record, staged, package, own_index).await
+            let verified = Verified { staged, package, own_index };
+            self.keep_and_commit(actor, deed, &record, verified, attempt).await
         };
         let result = result.await;
         self.logged(actor, deed, result).await
@@ -137,9 +151,8 @@ impl Holdfast {
         let registry = deed.registry.expect("a publish names its registry");
         let record = self.registry(registry).await?;
         let (name, version) = (metadata.name.clone(), metadata.vers.clone());
-        let found =
-            self.look(&mut Tx::new(&self.store), actor, &record, &name, &version, staged.sha256()).await?;
-        if let Found::Again = found {
+        let attempt = self.attempt(actor, &record, &name, &version, staged.sha256()).await?;
+        if let Found::Again = attempt.found {
             return Ok(Receipt { name, version, warnings: Vec::new(), outcome: Published::Again });
         }
         let required =
@@ -150,7 +163,22 @@ impl Holdfast {
                 holdfast_package::verify(file, &limits, &metadata, &required, &index)
             })
             .await?;
-        self.keep_and_commit(actor, deed, &record, staged, package, own_index.to_owned()).await
+        let verified = Verified { staged, package, own_index: own_index.to_owned() };
+        self.keep_and_commit(actor, deed, &record, verified, attempt).await
+    }
+
+    /// Begins to commit: finds out what is there.
+    async fn attempt(
+        &self,
+        actor: &Actor,
+        record: &RegistryRecord,
+        name: &CrateName,
+        version: &Version,
+        sha256: Sha256,
+    ) -> Result<Attempt> {
+        let mut tx = Tx::new(&self.store);
+        let found = self.look(&mut tx, actor, record, name, version, sha256).await?;
+        Ok(Attempt { tx, found })
     }
 
     /// Opens a package off the async threads.
@@ -174,20 +202,19 @@ impl Holdfast {
         actor: &Actor,
         deed: Deed<'_>,
         record: &RegistryRecord,
-        staged: Staged,
-        package: Package,
-        own_index: String,
+        verified: Verified,
+        attempt: Attempt,
     ) -> Result<Receipt> {
+        let Verified { staged, package, own_index } = verified;
         let size_bytes = staged.size_bytes();
         let sha256 = self.blobs.keep(staged).await?;
         let prepared = Prepared { package, sha256, size_bytes, own_index };
         let (name, version) =
             (prepared.package.metadata.name.clone(), prepared.package.metadata.vers.clone());
+        let Attempt { mut tx, mut found } = attempt;
         let mut retry = self.retry();
         loop {
-            let mut tx = retry.begin().await?;
-            tx.prefetch(&Holdfast::keys(actor, &record.name, &name, &version)).await?;
-            let head = match self.look(&mut tx, actor, record, &name, &version, sha256).await? {
+            let head = match found {
                 Found::Crate(head) => *head,
                 Found::Nothing => self.new_head(&mut tx, actor, record, &prepared).await?,
                 Found::Again => {
@@ -216,6 +243,8 @@ impl Holdfast {
                     outcome: Published::New,
                 });
             }
+            tx = retry.begin().await?;
+            found = self.look(&mut tx, actor, record, &name, &version, sha256).await?;
         }
     }
 
@@ -232,7 +261,8 @@ impl Holdfast {
         keys.into_iter().chain(user).collect()
     }
 
-    /// Finds out what is there, and whether the actor may publish on top of it.
+    /// Finds out what is there, and whether the actor may publish on top of it. Fetches in one trip all that the
+    /// commit may look at.
     async fn look(
         &self,
         tx: &mut Tx,
@@ -246,7 +276,7 @@ impl Holdfast {
         let head_key = CrateHead::key_of(&record.name, &krate);
         let version_key = Stored::key_of(&record.name, &krate, &version.key());
         require_bound(actor, version, Some(&sha256))?;
-        tx.prefetch(&[head_key.clone(), version_key.clone()]).await?;
+        tx.prefetch(&Holdfast::keys(actor, &record.name, name, version)).await?;
         let Some(head) = tx.get::<CrateHead>(&head_key).await? else {
             require(actor, Action::PublishNew(record, &krate))?;
             return Ok(Found::Nothing);
