@@ -15,7 +15,7 @@ const INDEX_INTERVAL: Duration = Duration::from_secs(1);
 /// After a local change the search index waits so long for more of them,
 const INDEX_GATHER: Duration = Duration::from_millis(50);
 /// or, when changes come without end, so many times as long as indexing the last ones took, up to the interval.
-const INDEX_REST: u32 = 4;
+const INDEX_REST: u32 = 9;
 /// For how long a process that sweeps says so at a time; when it dies, another one sweeps after that.
 const SWEEP_TERM: Duration = Duration::from_secs(20);
 /// How often what is over is cleared away.
