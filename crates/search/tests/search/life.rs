@@ -160,18 +160,26 @@ fn a_path_that_is_no_folder_is_refused() {
     assert!(matches!(SearchIndex::open(file.path()), Err(SearchError::Folder { .. })));
 }
 
-/// The lock of another process, given back after a while.
-fn foreign_writer(folder: &Path, work: impl FnOnce(&dyn Fn() -> bool)) {
+/// The lock of another process, given back some time after it was asked for. `work` gets what asks for it, and what
+/// tells whether it is still held.
+fn foreign_writer(folder: &Path, work: impl FnOnce(&dyn Fn(), &dyn Fn() -> bool)) {
     use tantivy::directory::{Directory, INDEX_WRITER_LOCK, MmapDirectory};
+    /// Long enough for whoever waits to find it held; nothing fails where it is not.
+    const HELD: Duration = Duration::from_millis(300);
     let lock = MmapDirectory::open(folder).unwrap().acquire_lock(&INDEX_WRITER_LOCK).unwrap();
     let writes = AtomicBool::new(true);
+    let (ask, asked) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::sleep(Duration::from_millis(300));
+        let writes = &writes;
+        scope.spawn(move || {
+            // An error means that the work is over, or has failed.
+            let _ = asked.recv();
+            std::thread::sleep(HELD);
             writes.store(false, Ordering::Release);
             drop(lock);
         });
-        work(&|| writes.load(Ordering::Acquire));
+        let ask = ask;
+        work(&|| ask.send(()).unwrap(), &|| writes.load(Ordering::Acquire));
     });
 }
 
@@ -180,23 +188,28 @@ fn a_foreign_writer_is_waited_for_and_blinds_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let index = SearchIndex::open(folder.path()).unwrap();
     upsert(&index, [krate("thing")]);
-    foreign_writer(folder.path(), |writes| {
+    foreign_writer(folder.path(), |release, writes| {
         assert_eq!(names(&SearchIndex::open(folder.path()).unwrap(), &query("")), ["thing"]);
         assert_eq!(names(&index, &query("")), ["thing"]);
         assert!(writes(), "searches do not wait");
+        release();
         index.apply(&[remove("thing")], "2").unwrap();
         assert!(!writes(), "changes do");
     });
     assert_eq!(index.cursor().as_deref(), Some("2"));
     assert!(index.is_empty());
-    foreign_writer(folder.path(), |_| index.clear().unwrap());
+    foreign_writer(folder.path(), |release, _| {
+        release();
+        index.clear().unwrap();
+    });
     assert!(index.needs_rebuild());
 }
 
 #[test]
 fn servers_begin_one_index_together() {
     let folder = tempfile::tempdir().unwrap();
-    foreign_writer(folder.path(), |writes| {
+    foreign_writer(folder.path(), |release, writes| {
+        release();
         let indexes = std::thread::scope(|scope| {
             let openings = [0, 1, 2].map(|_| scope.spawn(|| SearchIndex::open(folder.path()).unwrap()));
             openings.map(|opening| opening.join().unwrap())
