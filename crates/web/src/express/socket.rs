@@ -8,6 +8,13 @@ use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+/// A client that is gone is an error of the call and no signal to the process. (Elsewhere than on Linux there is no
+/// such flag; Rust's programs ignore that signal anyway.)
+#[cfg(target_os = "linux")]
+const WITHOUT_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(not(target_os = "linux"))]
+const WITHOUT_SIGNAL: SendFlags = SendFlags::empty();
+
 /// Reads what there is into the room that is left in `input`; nothing means the end.
 pub(super) fn poll_receive(
     stream: &TcpStream,
@@ -34,5 +41,6 @@ pub(super) fn poll_receive(
 
 /// Writes what the system takes of some bytes.
 pub(super) async fn send(stream: &TcpStream, bytes: &[u8], flags: SendFlags) -> io::Result<usize> {
-    stream.async_io(Interest::WRITABLE, || Ok(rustix::net::send(stream, bytes, flags)?)).await
+    let send = || Ok(rustix::net::send(stream, bytes, flags | WITHOUT_SIGNAL)?);
+    stream.async_io(Interest::WRITABLE, send).await
 }
