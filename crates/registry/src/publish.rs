@@ -248,19 +248,6 @@ impl Holdfast {
         }
     }
 
-    /// Everything that the commit of a publish may look at, to be fetched in one trip.
-    fn keys(actor: &Actor, registry: &RegistryName, name: &CrateName, version: &Version) -> Vec<Key> {
-        let krate = name.canonical();
-        let user = actor.login().map(User::key_of);
-        let keys = [
-            RegistryRecord::key_of(registry),
-            CrateHead::key_of(registry, &krate),
-            Stored::key_of(registry, &krate, &version.key()),
-            Readme::key_of(registry, &krate),
-        ];
-        keys.into_iter().chain(user).collect()
-    }
-
     /// Finds out what is there, and whether the actor may publish on top of it. Fetches in one trip all that the
     /// commit may look at.
     async fn look(
@@ -276,7 +263,10 @@ impl Holdfast {
         let head_key = CrateHead::key_of(&record.name, &krate);
         let version_key = Stored::key_of(&record.name, &krate, &version.key());
         require_bound(actor, version, Some(&sha256))?;
-        tx.prefetch(&Holdfast::keys(actor, &record.name, name, version)).await?;
+        let others = [RegistryRecord::key_of(&record.name), Readme::key_of(&record.name, &krate)];
+        let user = actor.login().map(User::key_of);
+        let keys = [head_key.clone(), version_key.clone()].into_iter().chain(others).chain(user);
+        tx.prefetch(&keys.collect::<Vec<Key>>()).await?;
         let Some(head) = tx.get::<CrateHead>(&head_key).await? else {
             require(actor, Action::PublishNew(record, &krate))?;
             return Ok(Found::Nothing);
